@@ -1,0 +1,31 @@
+// Files that are either wholly there or not at all.
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { ConcordatError } from '../protocol/errors.ts';
+
+/** Writes beside, syncs, renames: a kill at any line leaves the old file or the new one. */
+export async function writeFileAtomic(path: string, bytes: Uint8Array | string, mode = 0o644): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = `${path}.${randomBytes(4).toString('hex')}.tmp`;
+  const handle = await open(temporary, 'w', mode);
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, path);
+}
+
+/** @throws ConcordatError FILE_MISSING naming the path */
+export async function readFileOrExplain(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') {
+      throw new ConcordatError('FILE_MISSING', path, { path }, { cause });
+    }
+    throw new ConcordatError('FILE_UNREADABLE', `${path}: ${(cause as Error).message}`, { path }, { cause });
+  }
+}

@@ -1,0 +1,122 @@
+// HTTP as every service speaks it: express with limits, problem+json errors (RFC 9457), and a client that turns them back.
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import helmet from 'helmet';
+import { ConcordatError, ERRORS, type ErrorCode, type ErrorFields } from '../protocol/errors.ts';
+import type { Log } from './log.ts';
+
+export function createApp(): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.use(helmet());
+  return app;
+}
+
+/** Last handler of an app: every error leaves as problem+json, never with a stack or a cause. */
+export function problemHandler(log: Log) {
+  return (error: unknown, request: Request, response: Response, _next: NextFunction): void => {
+    const known = asConcordatError(error);
+    if (known === undefined) log.error({ err: error, path: request.path }, 'unexpected error');
+    const code: ErrorCode = known?.code ?? 'PROCESS_FAILED';
+    response
+      .status(ERRORS[code].status)
+      .type('application/problem+json')
+      .send(
+        JSON.stringify({
+          type: `urn:concordat:error:${code}`,
+          title: ERRORS[code].meaning,
+          status: ERRORS[code].status,
+          code,
+          detail: known?.detail ?? 'internal error',
+          remedy: ERRORS[code].remedy,
+          fields: known?.fields ?? {},
+        }),
+      );
+  };
+}
+
+function asConcordatError(error: unknown): ConcordatError | undefined {
+  if (error instanceof ConcordatError) return error;
+  if (error instanceof Error && 'type' in error) {
+    // express' body parsers throw typed http-errors
+    if (error.type === 'entity.too.large') return new ConcordatError('MESSAGE_TOO_LARGE', 'request body');
+    if (String(error.type).startsWith('entity.') || error.type === 'encoding.unsupported') {
+      return new ConcordatError('MESSAGE_MALFORMED', 'request body');
+    }
+  }
+  return undefined;
+}
+
+export interface HttpService {
+  readonly url: string;
+  readonly port: number;
+  readonly server: Server;
+  close(): Promise<void>;
+}
+
+/** Listens on loopback; port 0 takes a free one. */
+export async function listen(app: Express, port: number, host = '127.0.0.1'): Promise<HttpService> {
+  const server = createServer(app);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(new ConcordatError('PROCESS_FAILED', `cannot listen on ${host}:${port}`, { port }, { cause })),
+    );
+    server.listen(port, host, resolve);
+  });
+  const bound = (server.address() as AddressInfo).port;
+  return {
+    url: `http://${host}:${bound}`,
+    port: bound,
+    server,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+interface RequestOptions {
+  readonly method?: 'GET' | 'POST' | 'PUT';
+  readonly body?: Uint8Array | string;
+  readonly headers?: Record<string, string>;
+  readonly timeoutMs?: number;
+}
+
+/** One request. A problem+json answer becomes the ConcordatError it describes; no answer becomes TIMED_OUT. */
+export async function request(url: string, options: RequestOptions = {}): Promise<Uint8Array> {
+  let response: globalThis.Response;
+  try {
+    response = await fetch(url, {
+      method: options.method ?? 'GET',
+      signal: AbortSignal.timeout(options.timeoutMs ?? 30_000),
+      ...(options.headers && { headers: options.headers }),
+      ...(options.body !== undefined && { body: options.body as NonNullable<RequestInit['body']> }),
+    });
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    if (response.ok) return bytes;
+    throw problemToError(bytes, response.status, url);
+  } catch (cause) {
+    if (cause instanceof ConcordatError) throw cause;
+    throw new ConcordatError('TIMED_OUT', `${url} does not answer`, { url }, { cause });
+  }
+}
+
+export async function requestJson<T>(url: string, options: RequestOptions = {}): Promise<T> {
+  const body = await request(url, {
+    ...options,
+    headers: { 'content-type': 'application/json', ...options.headers },
+  });
+  return JSON.parse(new TextDecoder().decode(body)) as T;
+}
+
+function problemToError(bytes: Uint8Array, status: number, url: string): ConcordatError {
+  try {
+    const problem = JSON.parse(new TextDecoder().decode(bytes)) as { code: ErrorCode; detail: string; fields: ErrorFields };
+    if (problem.code in ERRORS) return new ConcordatError(problem.code, problem.detail, problem.fields);
+  } catch {
+    // not a problem document: fall through to the plain status
+  }
+  return new ConcordatError('PROCESS_FAILED', `${url} answered ${status}`, { url, status });
+}

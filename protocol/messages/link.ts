@@ -1,0 +1,31 @@
+// What travels on the link between a coordinator and whoever watches it: hello and ready from nodes, events to all.
+import { z } from 'zod';
+import { addressField, bytesField, hashField, roundField, signatureField } from './fields.ts';
+
+/** Opens a link as a registered party: EIP-712 `Hello`, fresh to a minute. */
+export const helloMessage = z.strictObject({
+  type: z.literal('hello'),
+  party: addressField,
+  issuedAtMs: z.int().min(0),
+  nonce: hashField,
+  signature: signatureField,
+});
+
+/** A dealer that takes no part in a round says so, and why, so that nobody waits. */
+export const declineMessage = z.strictObject({ type: z.literal('decline'), round: roundField, reason: z.string().max(200) });
+
+export const linkMessage = z.discriminatedUnion('type', [helloMessage, declineMessage]);
+
+export type CoordinatorEvent =
+  | { readonly type: 'welcome'; readonly party: string }
+  | { readonly type: 'round-opened'; readonly round: number }
+  | { readonly type: 'upload-admitted'; readonly round: number; readonly dealer: string; readonly bytes: number }
+  | { readonly type: 'set-finalised'; readonly round: number; readonly dealers: number }
+  | { readonly type: 'round-published'; readonly round: number }
+  | { readonly type: 'round-failed'; readonly round: number; readonly reason: string };
+
+/** What a dealer asks a witness to co-sign: the operations since the last anchor, and the anchor. */
+export const anchorRequest = z.strictObject({
+  v: z.literal('concordat/1/anchor-request'),
+  proposal: bytesField(1, 16_777_216),
+});
