@@ -47,6 +47,26 @@ export const ERRORS = {
     meaning: 'a consent operation was refused',
     remedy: 'fetch the current record, then sign the next sequence number on top of it',
   },
+  PASSKEY_REFUSED: {
+    status: 401,
+    meaning: 'a passkey assertion breaks a rule of WebAuthn or does not verify',
+    remedy: 'sign again on the dealer\u2019s own page with the same passkey, and confirm with face, finger or PIN',
+  },
+  INVITATION_INVALID: {
+    status: 403,
+    meaning: 'an invitation code does not belong to this customer',
+    remedy: 'scan the code of the letter again, or ask the dealer for a new one',
+  },
+  ANCHOR_EQUIVOCATION: {
+    status: 409,
+    meaning: 'the witness has signed another anchor for this dealer and epoch',
+    remedy: 'propose the identical anchor again (same operation count), then the next epoch',
+  },
+  LOG_GAP: {
+    status: 409,
+    meaning: 'a batch of log entries starts after the last entry that is known',
+    remedy: 'send the entries from the index named in the detail',
+  },
   CONSENT_DENIED: {
     status: 403,
     meaning: 'no live rule of this customer covers the access',
@@ -72,6 +92,11 @@ export const ERRORS = {
     status: 500,
     meaning: 'a one-time key would have been used twice',
     remedy: 'start a new attempt; never re-seal under an old one',
+  },
+  KEY_WEAK: {
+    status: 400,
+    meaning: 'a public key is a low-order point or not a key at all',
+    remedy: 'make a fresh X25519 key and register it',
   },
   VALUE_OUT_OF_RANGE: {
     status: 400,
@@ -127,6 +152,11 @@ export const ERRORS = {
     remedy: 'check --rpc, and that the chain is up',
   },
   CHAIN_REVERTED: { status: 409, meaning: 'a contract refused a transaction', remedy: 'see the reason in the detail' },
+  CHAIN_ACCEPTED: {
+    status: 500,
+    meaning: 'a contract took a transaction that it had to refuse',
+    remedy: 'stop, and audit the rounds since the contracts were deployed',
+  },
   CHAIN_WRONG: {
     status: 409,
     meaning: 'the chain or the contract is not the one expected',
@@ -147,6 +177,16 @@ export const ERRORS = {
     status: 500,
     meaning: 'training produced a value that is not a finite number',
     remedy: 'lower the learning rate of the task',
+  },
+  TENSOR_BACKEND_WRONG: {
+    status: 500,
+    meaning: 'the tensor engine does not run on the one backend whose bits are agreed',
+    remedy: 'run Node 20.19 or later with WebAssembly SIMD, and reinstall the packages',
+  },
+  SPLIT_IMPOSSIBLE: {
+    status: 422,
+    meaning: 'the records cannot be dealt out so that every dealer has enough',
+    remedy: 'use fewer dealers, or lower the minimum',
   },
   COHORT_TOO_SMALL: {
     status: 409,

@@ -87,7 +87,9 @@ export function requirementOf(
 export function requirementKey(requirement: Requirement): Hex {
   const [required0, required1] = splitGrants(requirement.required);
   return toHex(
-    keccak256(concatBytes(uintToBytes(required0, 32), uintToBytes(required1, 32), uintToBytes(requirement.minEvidence, 32))),
+    keccak256(
+      concatBytes(uintToBytes(required0, 32), uintToBytes(required1, 32), uintToBytes(requirement.minEvidence, 32)),
+    ),
   );
 }
 

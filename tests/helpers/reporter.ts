@@ -1,7 +1,7 @@
 // Closes a run with `N passed, N failed` alone on the last line, for whoever reads the output by machine.
 import type { Reporter, TestModule } from 'vitest/node';
 
-export interface Tally {
+interface Tally {
   passed: number;
   failed: number;
   skipped: number;
@@ -11,7 +11,7 @@ export interface Tally {
  * Counts tests by their own result, and besides them whatever failed without a test to blame: a file that does not load,
  * a broken hook of a suite, an unhandled error. A run that found nothing at all is a failure too.
  */
-export function tally(modules: readonly Pick<TestModule, 'children' | 'state' | 'errors'>[], unhandled: number): Tally {
+function tally(modules: readonly Pick<TestModule, 'children' | 'state' | 'errors'>[], unhandled: number): Tally {
   const total: Tally = { passed: 0, failed: unhandled, skipped: 0 };
   for (const module of modules) {
     let blamed = 0;
@@ -35,7 +35,7 @@ function suiteErrors(module: Pick<TestModule, 'children'>): number {
   return count;
 }
 
-export function tallyLine(total: Tally): string {
+function tallyLine(total: Tally): string {
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
   return `${total.passed} passed, ${total.failed} failed${skipped}`;
 }

@@ -1,0 +1,153 @@
+// What the chain says of one federation: every event of its three contracts, in order, with the calldata behind it.
+import type { Hex } from '../protocol/bytes.ts';
+
+/** Where and when an event happened, and who sent the transaction. */
+export interface Place {
+  readonly block: number;
+  readonly logIndex: number;
+  /** Of the block, unix seconds: what the contracts call now. */
+  readonly timestamp: number;
+  readonly transaction: Hex;
+  readonly sender: Hex;
+}
+
+export interface AnchorCall {
+  readonly witnessSignatures: readonly Hex[];
+}
+
+export interface ClaimCall {
+  readonly a: readonly [bigint, bigint];
+  /** As the contract takes it: each coordinate of G2 with its imaginary part first. */
+  readonly b: readonly [readonly [bigint, bigint], readonly [bigint, bigint]];
+  readonly c: readonly [bigint, bigint];
+  readonly publicSignals: readonly bigint[];
+}
+
+export interface SelectionCall {
+  readonly required0: bigint;
+  readonly required1: bigint;
+  readonly minEvidence: number;
+  readonly buckets: readonly { readonly digest: bigint; readonly membersRoot: Hex; readonly memberCount: number }[];
+  readonly proof: readonly Hex[];
+  readonly proofFlags: readonly boolean[];
+}
+
+export interface OpenCall {
+  readonly required0: bigint;
+  readonly required1: bigint;
+  readonly minEvidence: number;
+  /** Hash of the block before: what the seed is drawn from. */
+  readonly parentHash: Hex;
+}
+
+interface Fields {
+  ContractsSet: { readonly registry: Hex; readonly ledger: Hex };
+  CoordinatorSet: { readonly coordinator: Hex };
+  DealerRegistered: { readonly dealer: Hex };
+  DealerRemoved: { readonly dealer: Hex };
+  WitnessRegistered: { readonly witness: Hex };
+  WitnessRemoved: { readonly witness: Hex };
+  KeyHolderRegistered: { readonly keyHolder: Hex; readonly index: number; readonly x25519PublicKey: Hex };
+  Anchored: {
+    readonly dealer: Hex;
+    readonly epoch: number;
+    readonly root: Hex;
+    readonly bucketsRoot: Hex;
+    readonly subjectsRoot: Hex;
+    readonly logHead: Hex;
+    readonly operationCount: number;
+    /** undefined when the transaction did not call the contract directly. */
+    readonly call: AnchorCall | undefined;
+  };
+  PoliciesAdmitted: {
+    readonly dealer: Hex;
+    readonly requirementKey: Hex;
+    readonly validUntil: number;
+    readonly accuracyFloorBps: number;
+    readonly privacyCapMilli: number;
+    readonly digests: readonly bigint[];
+    readonly call: ClaimCall | undefined;
+  };
+  SelectionAdmitted: {
+    readonly dealer: Hex;
+    readonly requirementKey: Hex;
+    readonly root: Hex;
+    readonly memberCount: number;
+    readonly validUntil: number;
+    readonly accuracyFloorBps: number;
+    readonly privacyCapMilli: number;
+    readonly bucketCount: number;
+    readonly call: SelectionCall | undefined;
+  };
+  RoundOpened: {
+    readonly round: number;
+    readonly taskHash: Hex;
+    readonly requirementKey: Hex;
+    readonly baseModelHash: Hex;
+    readonly seed: Hex;
+    /** Unix seconds. */
+    readonly deadline: number;
+    readonly epsilonAfterMilli: number;
+    readonly call: OpenCall | undefined;
+  };
+  Committed: {
+    readonly round: number;
+    readonly dealer: Hex;
+    readonly attempt: number;
+    readonly anchoredRoot: Hex;
+    readonly payloadHash: Hex;
+    readonly sharesRoot: Hex;
+    readonly recordsRoot: Hex;
+    readonly weight: number;
+  };
+  SetFinalised: { readonly round: number; readonly dealers: readonly Hex[] };
+  RoundFailed: { readonly round: number; readonly reason: string };
+  Published: {
+    readonly round: number;
+    readonly taskHash: Hex;
+    readonly modelHash: Hex;
+    readonly aggregateHash: Hex;
+    readonly accuracyBps: number;
+    readonly aucBps: number;
+    readonly transcriptHead: Hex;
+  };
+}
+
+export type EventName = keyof Fields;
+export type EventOf<N extends EventName> = { readonly name: N; readonly at: Place } & Fields[N];
+export type ChainEvent = { [N in EventName]: EventOf<N> }[EventName];
+
+export interface Parameters {
+  readonly minCohort: number;
+  readonly keyHolderThreshold: number;
+  readonly witnessQuorum: number;
+  readonly metricMaxAgeSeconds: number;
+  readonly verificationKeyHash: Hex;
+}
+
+/** What the contracts say of themselves when asked. */
+export interface Deployment {
+  /** What the endpoint answers, not what anyone claims. */
+  readonly chainId: number;
+  readonly federation: Hex;
+  readonly registry: Hex;
+  readonly ledger: Hex;
+  readonly parameters: Parameters;
+  /** Whom registry and ledger point at. */
+  readonly registryFederation: Hex;
+  readonly ledgerFederation: Hex;
+  readonly ledgerRegistry: Hex;
+}
+
+export interface History {
+  readonly deployment: Deployment;
+  /** In order of block and log index. */
+  readonly events: readonly ChainEvent[];
+}
+
+export function eventsOf<N extends EventName>(events: readonly ChainEvent[], name: N): EventOf<N>[] {
+  return events.filter((event): event is EventOf<N> => event.name === name);
+}
+
+/** "block 17, log 2", for people. */
+export const placeName = (at: Place): string => `block ${at.block}, log ${at.logIndex}`;

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// Membership and parameters of one federation, and the EIP-712 domain its parties sign under.
+pragma solidity ^0.8.24;
+
+import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet.sol";
+import {IFederation} from "./interfaces/IFederation.sol";
+
+/// What a contract that is bound to a federation must say of itself.
+interface IBound {
+    function federation() external view returns (address);
+}
+
+interface IBoundLedger is IBound {
+    function registry() external view returns (address);
+}
+
+/// @custom:property P-01 Only the operator changes membership, and only in the steps below.
+contract Federation is IFederation, Ownable2Step, Pausable, EIP712 {
+    using EnumerableSet for EnumerableSet.AddressSet;
+
+    // Immutable, so that no rule below can move under a round, and a commit pays no storage read for them.
+    uint16 private immutable _minCohort;
+    uint8 private immutable _keyHolderThreshold;
+    uint8 private immutable _witnessQuorum;
+    uint32 private immutable _metricMaxAgeSeconds;
+    bytes32 private immutable _verificationKeyHash;
+
+    address public coordinator;
+    address public registry;
+    address public ledger;
+    EnumerableSet.AddressSet private _dealers;
+    EnumerableSet.AddressSet private _witnesses;
+    KeyHolder[] private _keyHolders;
+    mapping(address keyHolder => bool) private _isKeyHolder;
+
+    /// @custom:property P-02 Parameters never change; a cohort is at least two, threshold and quorum at least one.
+    constructor(address operator, Parameters memory p) Ownable(operator) EIP712("Concordat", "1") {
+        if (p.minCohort < 2 || p.keyHolderThreshold == 0 || p.witnessQuorum == 0 || p.metricMaxAgeSeconds == 0) {
+            revert InvalidParameters();
+        }
+        _minCohort = p.minCohort;
+        _keyHolderThreshold = p.keyHolderThreshold;
+        _witnessQuorum = p.witnessQuorum;
+        _metricMaxAgeSeconds = p.metricMaxAgeSeconds;
+        _verificationKeyHash = p.verificationKeyHash;
+    }
+
+    /// @custom:property P-03 Registry and ledger are bound once, and only when they point back here and at each other.
+    function setContracts(address registry_, address ledger_) external onlyOwner {
+        if (registry != address(0)) revert ContractsAlreadySet();
+        if (IBound(registry_).federation() != address(this)) revert ForeignContract(registry_);
+        if (IBound(ledger_).federation() != address(this) || IBoundLedger(ledger_).registry() != registry_) {
+            revert ForeignContract(ledger_);
+        }
+        registry = registry_;
+        ledger = ledger_;
+        emit ContractsSet(registry_, ledger_);
+    }
+
+    function setCoordinator(address coordinator_) external onlyOwner {
+        if (coordinator_ == address(0)) revert ZeroAddress();
+        coordinator = coordinator_;
+        emit CoordinatorSet(coordinator_);
+    }
+
+    function registerDealer(address dealer) external onlyOwner {
+        _add(_dealers, dealer);
+        emit DealerRegistered(dealer);
+    }
+
+    function removeDealer(address dealer) external onlyOwner {
+        if (!_dealers.remove(dealer)) revert NotRegistered(dealer);
+        emit DealerRemoved(dealer);
+    }
+
+    function registerWitness(address witness) external onlyOwner {
+        _add(_witnesses, witness);
+        emit WitnessRegistered(witness);
+    }
+
+    function removeWitness(address witness) external onlyOwner {
+        if (!_witnesses.remove(witness)) revert NotRegistered(witness);
+        emit WitnessRemoved(witness);
+    }
+
+    /// @custom:property P-04 A key-holder's index and key never change.
+    function registerKeyHolder(address keyHolder, bytes32 x25519PublicKey) external onlyOwner {
+        if (keyHolder == address(0)) revert ZeroAddress();
+        if (x25519PublicKey == 0) revert ZeroPublicKey();
+        if (_isKeyHolder[keyHolder]) revert AlreadyRegistered(keyHolder);
+        _isKeyHolder[keyHolder] = true;
+        _keyHolders.push(KeyHolder(keyHolder, x25519PublicKey));
+        emit KeyHolderRegistered(keyHolder, uint16(_keyHolders.length), x25519PublicKey);
+    }
+
+    function pause() external onlyOwner {
+        _pause();
+    }
+
+    function unpause() external onlyOwner {
+        _unpause();
+    }
+
+    function parameters() external view returns (Parameters memory) {
+        return Parameters(
+            _minCohort, _keyHolderThreshold, _witnessQuorum, _metricMaxAgeSeconds, _verificationKeyHash
+        );
+    }
+
+    function dealers() external view returns (address[] memory) {
+        return _dealers.values();
+    }
+
+    function witnesses() external view returns (address[] memory) {
+        return _witnesses.values();
+    }
+
+    function keyHolders() external view returns (KeyHolder[] memory) {
+        return _keyHolders;
+    }
+
+    function isDealer(address party) external view returns (bool) {
+        return _dealers.contains(party);
+    }
+
+    function isWitness(address party) external view returns (bool) {
+        return _witnesses.contains(party);
+    }
+
+    function paused() public view override(IFederation, Pausable) returns (bool) {
+        return Pausable.paused();
+    }
+
+    function domainSeparator() external view returns (bytes32) {
+        return _domainSeparatorV4();
+    }
+
+    function _add(EnumerableSet.AddressSet storage set, address party) private {
+        if (party == address(0)) revert ZeroAddress();
+        if (!set.add(party)) revert AlreadyRegistered(party);
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is in a federation, and the parameters nobody may bend.
+pragma solidity ^0.8.24;
+
+interface IFederation {
+    struct Parameters {
+        /// Fewest dealers in an opened sum; at least 2, since a sum over one is that one's update.
+        uint16 minCohort;
+        /// Key-holders whose answers open a sum (t of n).
+        uint8 keyHolderThreshold;
+        /// Distinct witnesses who must sign an anchor.
+        uint8 witnessQuorum;
+        /// Oldest accuracy attestation, in seconds, that still meets a customer's floor.
+        uint32 metricMaxAgeSeconds;
+        /// sha256 of the policy circuit's verification key file.
+        bytes32 verificationKeyHash;
+    }
+
+    struct KeyHolder {
+        address keyHolder;
+        bytes32 x25519PublicKey;
+    }
+
+    event ContractsSet(address registry, address ledger);
+    event CoordinatorSet(address indexed coordinator);
+    event DealerRegistered(address indexed dealer);
+    event DealerRemoved(address indexed dealer);
+    event WitnessRegistered(address indexed witness);
+    event WitnessRemoved(address indexed witness);
+    /// @param index Position from 1: the x coordinate of this holder's key shares.
+    event KeyHolderRegistered(address indexed keyHolder, uint16 index, bytes32 x25519PublicKey);
+
+    error InvalidParameters();
+    error ContractsAlreadySet();
+    /// A contract to be bound does not itself point back at this federation.
+    error ForeignContract(address given);
+    error ZeroAddress();
+    error ZeroPublicKey();
+    error AlreadyRegistered(address party);
+    error NotRegistered(address party);
+
+    /// @notice Binds registry and ledger, once and for ever. Operator only.
+    function setContracts(address registry, address ledger) external;
+    function setCoordinator(address coordinator) external;
+    function registerDealer(address dealer) external;
+    function removeDealer(address dealer) external;
+    function registerWitness(address witness) external;
+    function removeWitness(address witness) external;
+    /// @notice Key-holders are never removed: the index of one is part of every share that was ever dealt.
+    function registerKeyHolder(address keyHolder, bytes32 x25519PublicKey) external;
+    /// @notice The emergency brake: stops claims, selections, rounds, commits, sets and publications, never an anchor.
+    function pause() external;
+    function unpause() external;
+
+    function parameters() external view returns (Parameters memory);
+    function coordinator() external view returns (address);
+    function registry() external view returns (address);
+    function ledger() external view returns (address);
+    function dealers() external view returns (address[] memory);
+    function witnesses() external view returns (address[] memory);
+    function keyHolders() external view returns (KeyHolder[] memory);
+    function isDealer(address party) external view returns (bool);
+    function isWitness(address party) external view returns (bool);
+    function paused() external view returns (bool);
+    /// @notice EIP-712 domain separator of everything the parties sign.
+    function domainSeparator() external view returns (bytes32);
+}

@@ -1,0 +1,81 @@
+// Opening a sum: answers of the key-holders to S, S to the values, and the residual noise as the proof that it is right.
+import type { RingOpener } from '../../engines/ring/open.ts';
+import { fromHex, type Hex } from '../../protocol/bytes.ts';
+import { ConcordatError } from '../../protocol/errors.ts';
+import { RESIDUES_PER_BLOCK, VALUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
+import { createNoiseMeter, type NoiseReport } from '../../protocol/secagg/noise.ts';
+import { blocksFor, createPackingProfile, unpackSums } from '../../protocol/secagg/packing.ts';
+import type { Payload } from '../../protocol/secagg/payload.ts';
+import { type IndexedShare, reconstruct } from '../../protocol/secagg/shamir.ts';
+import { type Agreement, collectAnswers, type KeyHolderAnswer } from './answers.ts';
+
+export interface OpenRequest {
+  /** The round's seed. */
+  readonly seed: Hex;
+  /** The sum over the finalised set. */
+  readonly aggregate: Payload;
+  /** Size of the set. */
+  readonly dealers: number;
+  /** Parameters and counts, without padding. */
+  readonly valueCount: number;
+  readonly threshold: number;
+  readonly answers: readonly KeyHolderAnswer[];
+}
+
+export interface OpenedSum {
+  /** S: published, so that anyone can open the aggregate again. */
+  readonly secretSum: Int32Array;
+  /** Per value, the sum over the dealers (still offset-binary). */
+  readonly values: Uint32Array;
+  readonly noise: NoiseReport;
+  /** Indices whose answers make S. */
+  readonly usedKeyHolders: readonly number[];
+  /** Indices whose answers are off the polynomial: the key-holder lied, or a dealer gave it a false share. */
+  readonly suspects: readonly number[];
+}
+
+/**
+ * @throws ConcordatError SHARES_INSUFFICIENT fewer well-formed answers than the threshold (yet)
+ * @throws ConcordatError SHARES_INCONSISTENT the answers contradict each other and no t of them open the sum
+ * @throws ConcordatError OPENING_NOISY the answers agree, but what is left is not noise: a payload or a share was false
+ * @throws ConcordatError VALUE_OUT_OF_RANGE a slot holds more than the dealers may have put there
+ */
+export function openSum(opener: RingOpener, request: OpenRequest): OpenedSum {
+  checkShape(request);
+  const agreement = collectAnswers(request.answers, request.threshold, (subset) => {
+    // one block tells: a wrong S leaves every coefficient of every block uniform
+    const first = request.aggregate.residues.subarray(0, RESIDUES_PER_BLOCK);
+    return openBlocks(opener, request, reconstruct(subset), first).noise.clean;
+  });
+  return openWith(opener, request, agreement);
+}
+
+function openWith(opener: RingOpener, request: OpenRequest, agreement: Agreement): OpenedSum {
+  const used: readonly IndexedShare[] = agreement.agreeing.slice(0, request.threshold);
+  const secretSum = reconstruct(used);
+  const { slots, noise } = openBlocks(opener, request, secretSum, request.aggregate.residues);
+  const { suspects } = agreement;
+  if (!noise.clean) {
+    const { maxAbs, maxAbsAllowed, sumSquares, samples, expectedVariance } = noise;
+    const detail = `variance ${(sumSquares / samples).toFixed(1)}, expected ${expectedVariance}; largest ${maxAbs}, allowed below ${maxAbsAllowed}`;
+    throw new ConcordatError('OPENING_NOISY', detail, { maxAbs, maxAbsAllowed, expectedVariance });
+  }
+  const values = unpackSums(slots, request.valueCount, request.dealers, createPackingProfile());
+  return { secretSum, values, noise, usedKeyHolders: used.map(({ index }) => index), suspects };
+}
+
+function openBlocks(opener: RingOpener, request: OpenRequest, secretSum: Int32Array, residues: Uint32Array) {
+  const meter = createNoiseMeter(request.dealers);
+  const slots = new Uint32Array((residues.length / RESIDUES_PER_BLOCK) * VALUES_PER_BLOCK);
+  opener.open({ seed: fromHex(request.seed), secretSum, aggregate: residues, values: slots, onNoise: meter.add });
+  return { slots, noise: meter.report() };
+}
+
+function checkShape({ aggregate, valueCount, dealers }: OpenRequest): void {
+  if (aggregate.blocks !== blocksFor(valueCount)) {
+    throw new ConcordatError('PAYLOAD_MALFORMED', `${aggregate.blocks} blocks for ${valueCount} values`);
+  }
+  if (!Number.isInteger(dealers) || dealers < 1) {
+    throw new ConcordatError('VALUE_OUT_OF_RANGE', `a sum of ${dealers} dealers cannot be opened`, { dealers });
+  }
+}

@@ -1,0 +1,101 @@
+// The public transcript as files: entries in a hash chain, blobs by content. What is written here is never changed.
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { sha256 as nodeSha256 } from './hash.ts';
+import { writeFileAtomic } from '../../kit/files.ts';
+import type { Hex } from '../../protocol/bytes.ts';
+import { encodeCbor } from '../../protocol/codec.ts';
+import { ConcordatError } from '../../protocol/errors.ts';
+import { decodeEntry, encodeEntry, type Entry, type EntryBody, GENESIS_PREV } from '../../protocol/transcript/entry.ts';
+
+export interface Transcript {
+  /** Hash of the last entry. */
+  head(): Hex;
+  entries(): readonly Entry[];
+  putBlob(bytes: Uint8Array): Promise<Hex>;
+  getBlob(hash: Hex): Promise<Uint8Array>;
+  /**
+   * Appends unless the same entry stands already, which makes every step repeatable.
+   * @throws ConcordatError CONFLICT when another entry stands in its place (type, round, party)
+   */
+  appendOnce(body: EntryBody): Promise<Hex>;
+}
+
+/** Opens or starts the transcript in `directory`; re-checks the chain of what is there. */
+export async function openTranscript(directory: string): Promise<Transcript> {
+  const entriesDir = join(directory, 'entries');
+  const entries: Entry[] = [];
+  const places = new Map<string, { hash: Hex; body: Hex }>();
+  let head: Hex = GENESIS_PREV;
+  for (const name of await listFiles(entriesDir)) {
+    const bytes = await readFile(join(entriesDir, name));
+    const entry = decodeEntry(new Uint8Array(bytes));
+    if (entry.prev !== head || entry.seq !== entries.length) {
+      throw new ConcordatError('STATE_CORRUPT', `transcript entry ${name} does not follow the one before it`);
+    }
+    head = nodeSha256(bytes);
+    entries.push(entry);
+    places.set(placeOf(entry.body), { hash: head, body: bodyHash(entry.body) });
+  }
+  let queue: Promise<unknown> = Promise.resolve();
+
+  async function append(body: EntryBody): Promise<Hex> {
+    const place = placeOf(body);
+    const existing = places.get(place);
+    if (existing !== undefined) {
+      if (existing.body === bodyHash(body)) return existing.hash;
+      throw new ConcordatError('CONFLICT', `the transcript already holds another ${place}`, { place });
+    }
+    const seq = entries.length;
+    const { bytes, hash } = encodeEntry(seq, head, body);
+    await writeFileAtomic(join(entriesDir, `${String(seq).padStart(6, '0')}.cbor`), bytes);
+    entries.push(decodeEntry(bytes));
+    places.set(place, { hash, body: bodyHash(body) });
+    head = hash;
+    return hash;
+  }
+
+  return {
+    head: () => head,
+    entries: () => entries,
+    putBlob: async (bytes) => {
+      const hash = nodeSha256(bytes);
+      await writeFileAtomic(blobPath(directory, hash), bytes);
+      return hash;
+    },
+    getBlob: async (hash) => {
+      const bytes = await readFile(blobPath(directory, hash)).catch(() => undefined);
+      if (bytes === undefined) throw new ConcordatError('NOT_FOUND', `no blob ${hash}`);
+      return new Uint8Array(bytes);
+    },
+    appendOnce: (body) => {
+      const result = queue.then(() => append(body));
+      queue = result.catch(() => undefined);
+      return result;
+    },
+  };
+}
+
+export const blobPath = (directory: string, hash: Hex): string => join(directory, 'blobs', hash.slice(2));
+
+const bodyHash = (body: EntryBody): Hex => nodeSha256(encodeCbor(body));
+
+async function listFiles(directory: string): Promise<string[]> {
+  const names = await readdir(directory).catch(() => [] as string[]);
+  return names.filter((name) => name.endsWith('.cbor')).sort();
+}
+
+function placeOf(body: EntryBody): string {
+  switch (body.type) {
+    case 'genesis':
+      return 'genesis';
+    case 'consent':
+      return `consent/${body.dealer}/${body.epoch}`;
+    case 'upload':
+      return `upload/${body.round}/${body.dealer}/${body.attempt}`;
+    case 'answer':
+      return `answer/${body.round}/${body.keyHolder}`;
+    default:
+      return `${body.type}/${body.round}`;
+  }
+}

@@ -1,0 +1,99 @@
+// One payload per attempt, for ever: an attempt is journaled before it is sealed, and what was sealed is what is re-sent.
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { keyOf, type Store } from '../../engines/store/store.ts';
+import { type Hex, toHex } from '../../protocol/bytes.ts';
+import { decodeCbor, encodeCbor } from '../../protocol/codec.ts';
+import { ConcordatError } from '../../protocol/errors.ts';
+import { LIMITS } from '../../protocol/params.ts';
+import type { SealContext, SealedUpdate, Sealer, SealRequest } from './seal.ts';
+
+/** What the journal needs of a store: `write` is atomic and on disk when it resolves. */
+export type SealJournal = Pick<Store, 'get' | 'write' | 'list'>;
+
+export interface OneTimeSealer {
+  /**
+   * Seals, or returns the identical bytes sealed before for this attempt; `values` are then not looked at.
+   * @throws ConcordatError KEY_REUSED when the attempt was begun but nothing was stored: it is burnt, take nextAttempt
+   * @throws ConcordatError STATE_CORRUPT when the journal holds this attempt for another chain, ledger, dealer or seed
+   */
+  seal(request: SealRequest): Promise<SealedUpdate>;
+  /** What was sealed for the attempt, if anything. Same errors as `seal`. */
+  recall(context: SealContext): Promise<SealedUpdate | undefined>;
+  /** 1 + the highest attempt ever begun in the round. */
+  nextAttempt(round: number): Promise<number>;
+}
+
+const hex32 = z.templateLiteral(['0x', z.string().regex(/^[0-9a-f]{64}$/)]);
+const bytes = z.instanceof(Uint8Array);
+const sealedSchema = z.strictObject({
+  payload: bytes,
+  payloadHash: hex32,
+  sealedShares: z.array(bytes).min(1).max(LIMITS.maxKeyHolders),
+  sharesRoot: hex32,
+});
+/** `sealed` is absent between begin and finish; a process that finds it so died in between. */
+const entrySchema = z.strictObject({ v: z.literal(1), context: hex32, sealed: sealedSchema.optional() });
+const MAX_ENTRY_BYTES = LIMITS.maxUploadBytes + 1_048_576;
+
+const BUCKET = 'seal';
+
+export function createOneTimeSealer(parts: { readonly sealer: Sealer; readonly journal: SealJournal }): OneTimeSealer {
+  const { sealer, journal } = parts;
+  const running = new Map<string, Promise<unknown>>();
+
+  async function recall(context: SealContext): Promise<SealedUpdate | undefined> {
+    const stored = await journal.get(keyOf(BUCKET, context.round, context.attempt));
+    if (stored === undefined) return undefined;
+    const entry = decodeCbor(stored, entrySchema, MAX_ENTRY_BYTES);
+    const { round, attempt } = context;
+    if (entry.context !== contextHash(context)) {
+      throw new ConcordatError('STATE_CORRUPT', `attempt ${attempt} of round ${round} was sealed in another context`);
+    }
+    if (entry.sealed === undefined) {
+      throw new ConcordatError('KEY_REUSED', `attempt ${attempt} of round ${round} was begun and never finished`, {
+        round,
+        attempt,
+      });
+    }
+    return entry.sealed;
+  }
+
+  async function sealOnce(request: SealRequest): Promise<SealedUpdate> {
+    const before = await recall(request);
+    if (before !== undefined) return before;
+    const key = keyOf(BUCKET, request.round, request.attempt);
+    const context = contextHash(request);
+    await journal.write([{ put: key, value: encodeCbor({ v: 1, context }) }]);
+    const sealed = sealer.seal(request);
+    await journal.write([{ put: key, value: encodeCbor({ v: 1, context, sealed }) }]);
+    return sealed;
+  }
+
+  return {
+    recall,
+    seal(request) {
+      // callers of one attempt in one process go one after the other; the later ones get what is stored
+      const key = keyOf(request.round, request.attempt);
+      const before = running.get(key) ?? Promise.resolve();
+      const started = before.then(
+        () => sealOnce(request),
+        () => sealOnce(request),
+      );
+      running.set(key, started);
+      return started.finally(() => {
+        if (running.get(key) === started) running.delete(key);
+      });
+    },
+    async nextAttempt(round) {
+      const rows = await journal.list(`${keyOf(BUCKET, round)}/`);
+      return 1 + rows.reduce((last, { key }) => Math.max(last, Number(key.split('/').at(-1))), 0);
+    },
+  };
+}
+
+/** A journal that outlived its chain (a development chain restarted) must not pass for the new one's. */
+function contextHash(context: SealContext): Hex {
+  const { chainId, ledger, round, attempt, dealer, seed } = context;
+  return toHex(createHash('sha256').update(encodeCbor([chainId, ledger, round, attempt, dealer, seed])).digest());
+}

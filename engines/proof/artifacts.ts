@@ -1,0 +1,157 @@
+// Prepares the policy circuit: compile, set up, keep under the hash of everything it depends on, check on every load.
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Hex } from '../../protocol/bytes.ts';
+import { ConcordatError } from '../../protocol/errors.ts';
+import { FILES, type Manifest, readManifest, writeManifest } from './artifact-files.ts';
+import type { SetupRequest, SetupResult } from './artifacts-child.ts';
+import { forkChild } from './child.ts';
+import { compileCircuit, toolchain } from './compile.ts';
+import { hashVerificationKey, parseVerificationKey, type VerificationKey } from './verification-key.ts';
+
+export interface PolicyArtifacts {
+  readonly dir: string;
+  readonly wasmFile: string;
+  readonly zkeyFile: string;
+  /** The BN254 kernel the prover runs on. */
+  readonly kernelFile: string;
+  readonly r1csFile: string;
+  readonly symbolsFile: string;
+  readonly verificationKey: VerificationKey;
+  readonly verificationKeyHash: Hex;
+  /** Solidity source of snarkjs' verifier, contract `Groth16Verifier`. */
+  readonly verifierSource: string;
+  readonly constraints: number;
+  readonly setup: Manifest['setup'];
+}
+
+export interface PreparationProgress {
+  readonly stage: 'compile' | 'setup' | 'corrupt' | 'ready';
+  readonly detail: string;
+}
+
+interface PrepareOptions {
+  readonly cacheDir: string;
+  readonly onProgress?: (progress: PreparationProgress) => void;
+  /** Another copy of circuits/: for tests of smaller or damaged circuits. */
+  readonly circuitsDir?: string;
+}
+
+const CIRCUITS = fileURLToPath(new URL('../../circuits/', import.meta.url));
+const MAIN = join('main', 'policy-claim.circom');
+/** Two processes may repair at once; each try either loads what another finished or finishes its own. */
+const TRIES = 3;
+
+/**
+ * About 8 s the first time, 30 ms after. A kill at any line leaves nothing half-made: work happens in a folder of its own
+ * that is renamed into place when its manifest is written. When two processes build at the same time the first to rename
+ * wins and the other takes the winner's key.
+ * @throws ConcordatError PROCESS_FAILED, ARTIFACT_CORRUPT when rebuilding does not help
+ */
+export async function preparePolicyCircuit(options: PrepareOptions): Promise<PolicyArtifacts> {
+  const { cacheDir, circuitsDir = CIRCUITS, onProgress = () => undefined } = options;
+  const dir = join(cacheDir, await contentHash(circuitsDir));
+  await mkdir(cacheDir, { recursive: true });
+  await removeLeftovers(cacheDir);
+  let last: unknown;
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    try {
+      const artifacts = await load(dir);
+      if (artifacts !== undefined) {
+        onProgress({ stage: 'ready', detail: dir });
+        return artifacts;
+      }
+      await build(dir, circuitsDir, onProgress);
+    } catch (error) {
+      if (!(error instanceof ConcordatError) || error.code !== 'ARTIFACT_CORRUPT') throw error;
+      onProgress({ stage: 'corrupt', detail: error.detail });
+      await moveAway(dir);
+      last = error;
+    }
+  }
+  throw last ?? new ConcordatError('ARTIFACT_CORRUPT', dir);
+}
+
+/** Nothing when it is not built yet. @throws ConcordatError ARTIFACT_CORRUPT */
+async function load(dir: string): Promise<PolicyArtifacts | undefined> {
+  const manifest = await readManifest(dir);
+  if (manifest === undefined) return undefined;
+  const verificationKey = parseVerificationKey(JSON.parse(await readFile(join(dir, FILES.verificationKey), 'utf8')));
+  return {
+    dir,
+    wasmFile: join(dir, FILES.wasm),
+    zkeyFile: join(dir, FILES.zkey),
+    kernelFile: join(dir, FILES.kernel),
+    r1csFile: join(dir, FILES.r1cs),
+    symbolsFile: join(dir, FILES.symbols),
+    verificationKey,
+    verificationKeyHash: hashVerificationKey(verificationKey),
+    verifierSource: await readFile(join(dir, FILES.verifierSource), 'utf8'),
+    constraints: manifest.constraints,
+    setup: manifest.setup,
+  };
+}
+
+async function build(
+  dir: string,
+  circuitsDir: string,
+  onProgress: (progress: PreparationProgress) => void,
+): Promise<void> {
+  const workDir = temporaryBeside(dir);
+  await mkdir(workDir);
+  const setup = forkChild<SetupRequest, SetupResult>(new URL('./artifacts-child.ts', import.meta.url));
+  try {
+    onProgress({ stage: 'compile', detail: MAIN });
+    const compiled = await compileCircuit(join(circuitsDir, MAIN), workDir);
+    await rename(compiled.wasmFile, join(workDir, FILES.wasm));
+    onProgress({ stage: 'setup', detail: 'Groth16, single operator: for the embedded chain only' });
+    const { constraints } = await setup.ask({ r1csFile: compiled.r1csFile, outDir: workDir });
+    await writeManifest(workDir, { toolchain: toolchain(), setup: 'single-operator', constraints });
+    // Onto an existing folder this fails: another process was first, and its key is as good.
+    await rename(workDir, dir).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'ENOTEMPTY' && cause.code !== 'EEXIST') throw cause;
+    });
+  } finally {
+    await setup.kill();
+    await rm(workDir, { recursive: true, force: true });
+  }
+}
+
+async function moveAway(dir: string): Promise<void> {
+  const grave = temporaryBeside(dir);
+  await rename(dir, grave).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'ENOENT') throw cause;
+  });
+  await rm(grave, { recursive: true, force: true });
+}
+
+const temporaryBeside = (dir: string): string => `${dir}.${randomBytes(4).toString('hex')}.tmp`;
+
+const LEFTOVER_AGE_MS = 3_600_000;
+
+/** Folders of builds that were killed. */
+async function removeLeftovers(cacheDir: string): Promise<void> {
+  for (const name of await readdir(cacheDir)) {
+    if (!name.endsWith('.tmp')) continue;
+    const path = join(cacheDir, name);
+    const changed = await stat(path).catch(() => undefined);
+    if (changed && Date.now() - changed.mtimeMs > LEFTOVER_AGE_MS) await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** Sources (with the generated parameters), tools and flags: whatever changes the circuit or its setup. */
+async function contentHash(circuitsDir: string): Promise<string> {
+  const hash = createHash('sha256').update('concordat/1/policy-artifacts\n').update(toolchain());
+  const entries = await readdir(circuitsDir, { recursive: true, withFileTypes: true });
+  const sources = entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.circom'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  for (const source of sources) {
+    const bytes = await readFile(source);
+    hash.update(`\n${relative(circuitsDir, source)} ${bytes.length}\n`).update(bytes);
+  }
+  return hash.digest('hex');
+}

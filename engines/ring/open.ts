@@ -1,0 +1,21 @@
+// Opening a sum: what only a key-holder's side, the coordinator's opening/ and the auditor may import.
+
+export interface OpenJob {
+  /** The round's seed, 32 bytes. */
+  readonly seed: Uint8Array;
+  /** S, the sum of the one-time secrets of the set: N integers, |S| ≤ 32,760. */
+  readonly secretSum: Int32Array;
+  /** C_k, residues [block][prime][coefficient], each below its prime. */
+  readonly aggregate: Uint32Array;
+  readonly firstBlock?: number;
+  /** Receives 12,288 slot sums per block, below 2^26. */
+  readonly values: Uint32Array;
+  /** Called once per block, in order, with its N residual errors E; the array is reused. */
+  readonly onNoise: (error: Int32Array) => void;
+}
+
+/** Exact on any input: with a wrong S the result is noise, and only the noise check says so. */
+export interface RingOpener {
+  readonly name: string;
+  open(job: OpenJob): void;
+}

@@ -1,0 +1,26 @@
+// What every ring engine does: seal blocks under a one-time secret, and add sealed blocks. Opening is in open.ts.
+import type { FillRandom } from '../../protocol/secagg/block.ts';
+
+/** Buffers are the caller's, sized in whole blocks; an engine works through them block by block and keeps none. */
+export interface SealJob {
+  /** The round's seed, 32 bytes. */
+  readonly seed: Uint8Array;
+  /** N samples of CBD(40). Used for one payload and never again: a second message under it reveals the difference. */
+  readonly secret: Int32Array;
+  /** 12,288 values per block, in value order. */
+  readonly values: Uint16Array;
+  /** CSPRNG. Asked for 40,960 bytes per block, in block order, once; they become that block's error. */
+  readonly fillRandom: FillRandom;
+  /** Number of the first block; lets a caller seal a large payload in parts. 0 unless told. */
+  readonly firstBlock?: number;
+  /** Receives c_k, residues [block][prime][coefficient]. */
+  readonly out: Uint32Array;
+}
+
+/** Two engines give identical words for identical jobs (tests/vectors). Calls are synchronous and may share an engine. */
+export interface Ring {
+  readonly name: string;
+  seal(job: SealJob): void;
+  /** acc += block mod each prime. Any whole number of blocks; both sides already range-checked. */
+  addInto(acc: Uint32Array, block: Uint32Array): void;
+}

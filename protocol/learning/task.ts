@@ -1,0 +1,127 @@
+// A training task: what is learnt, from which data contract, how, and under which conditions. Its hash goes on chain.
+import { z } from 'zod';
+import { type Hex, sha256, toHex, utf8ToBytes } from '../bytes.ts';
+import { EVIDENCE, type Requirement, requirementOf } from '../consent/policy.ts';
+import { SCENE_IDS } from '../consent/scenes.ts';
+import { ConcordatError } from '../errors.ts';
+import { LIMITS, SECAGG } from '../params.ts';
+import { canonicalJson } from './canonical-json.ts';
+import type { DataContract } from './data-contract.ts';
+import { parseYaml } from './yaml.ts';
+
+const hash = z.string().regex(/^0x[0-9a-f]{64}$/, 'must be a sha256 hash: 0x and 64 lower-case hex digits');
+const positive = z.number().positive();
+const count = (most: number) => z.int().min(1).max(most);
+
+const denseSchema = z.strictObject({
+  units: count(4_096),
+  activation: z.enum(['relu', 'tanh', 'sigmoid']),
+});
+
+/** Dense layers in order; the last is one sigmoid unit, whose output is the score. One layer is logistic regression. */
+const modelSchema = z.strictObject({
+  kind: z.literal('dense'),
+  layers: z.array(denseSchema).min(1).max(8),
+  loss: z.literal('sigmoid-cross-entropy'),
+  /** Weight of an example with label 1 in the mean loss; label 0 weighs 1. */
+  positiveWeight: positive.max(10_000),
+  /** λ of the penalty (λ/2)·Σ kernel², biases excepted. */
+  l2: z.number().min(0).max(10),
+});
+
+/** One entry per strategy; `protocol/learning/server-optimiser.ts` has the other half. */
+const strategySchema = z.discriminatedUnion('name', [
+  z.strictObject({
+    name: z.literal('fedavg'),
+    localEpochs: count(100),
+    batchSize: count(65_536),
+    learningRate: positive.max(10),
+  }),
+]);
+
+const taskSchema = z.strictObject({
+  version: z.literal('concordat/1'),
+  id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/),
+  title: z.string().min(1).max(200),
+  scene: z.enum(SCENE_IDS),
+  minEvidence: z.enum(['attested', 'passkey']),
+  dataContract: z.strictObject({ file: z.string().min(1).max(200), hash }),
+  label: z.string().min(1).max(64),
+  model: modelSchema,
+  strategy: strategySchema,
+  rounds: count(10_000),
+  cohort: z.strictObject({ min: z.int().min(2).max(SECAGG.maxDealers), deadlineMs: count(604_800_000) }),
+  update: z.strictObject({
+    clipNorm: positive.max(1e6),
+    valueBits: z.literal(SECAGG.valueBits),
+    weightBound: count(LIMITS.maxRecordsPerDealer),
+  }),
+  privacy: z.strictObject({ mode: z.literal('none') }),
+  evaluation: z.strictObject({
+    histogramBins: z.int().min(2).max(4_096),
+    decisionThreshold: z.number().min(0).max(1),
+  }),
+});
+
+export type TaskDocument = z.output<typeof taskSchema>;
+
+export interface Task extends TaskDocument {
+  /** sha256 of the document's canonical JSON (RFC 8785). */
+  readonly hash: Hex;
+}
+
+const invalid = (path: string, detail: string) => new ConcordatError('TASK_INVALID', `${path}: ${detail}`, { path });
+
+/** Hash of a task's document; a parsed task carries it as `hash`. */
+export const taskHash = (document: TaskDocument): Hex => toHex(sha256(utf8ToBytes(canonicalJson(document))));
+
+/**
+ * Parses and checks a task. `source` is YAML or JSON.
+ * @throws ConcordatError TASK_INVALID, naming the path and what to do
+ */
+export function parseTask(source: string): Task {
+  const document = parseYaml(source, taskSchema, 'TASK_INVALID');
+  document.model.layers.forEach((layer, i) => {
+    const last = i === document.model.layers.length - 1;
+    if (last && (layer.units !== 1 || layer.activation !== 'sigmoid')) {
+      throw invalid(`model.layers.${i}`, 'the last layer is the score: give it units: 1 and activation: sigmoid');
+    }
+    if (!last && layer.activation === 'sigmoid') {
+      throw invalid(`model.layers.${i}.activation`, 'sigmoid is for the last layer: use relu or tanh');
+    }
+  });
+  const edge = document.evaluation.decisionThreshold * document.evaluation.histogramBins;
+  if (Math.abs(edge - Math.round(edge)) > 1e-9) {
+    throw invalid(
+      'evaluation.decisionThreshold',
+      'must lie on the edge of a bin, so that accuracy is exact: choose k/histogramBins',
+    );
+  }
+  if (document.strategy.learningRate * document.model.l2 >= 1) {
+    throw invalid('model.l2', 'learningRate·l2 must be under 1, or every step overshoots: lower one of them');
+  }
+  return { ...document, hash: taskHash(document) };
+}
+
+/**
+ * That the task is about this contract: the hash it names, and its label.
+ * @throws ConcordatError TASK_INVALID
+ */
+export function checkTaskContract(task: Task, contract: DataContract): void {
+  if (task.dataContract.hash !== contract.hash) {
+    throw invalid(
+      'dataContract.hash',
+      `${task.dataContract.file} has hash ${contract.hash}: name that one, or fetch the file meant`,
+    );
+  }
+  if (task.label !== contract.label.name) {
+    throw invalid('label', `the contract's label is ${contract.label.name}`);
+  }
+}
+
+/** What customers must have granted: the field classes of the label and of every field that feeds the model. */
+export function requirementOfTask(task: Task, contract: DataContract): Requirement {
+  const used = contract.fields.filter((field) => field === contract.label || field.features.length > 0);
+  const classes = [...new Set(used.map((field) => field.fieldClass))];
+  return requirementOf(task.scene, classes, EVIDENCE[task.minEvidence]);
+}

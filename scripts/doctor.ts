@@ -1,0 +1,114 @@
+// `concordat doctor`: can this machine run a federation? One line per finding, exit 1 when something must be mended.
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { availableParallelism, freemem } from 'node:os';
+import { join } from 'node:path';
+import { palette } from './federate/table.ts';
+
+interface Finding {
+  readonly what: string;
+  readonly ok: boolean;
+  readonly found: string;
+  readonly remedy?: string;
+}
+
+export interface DoctorOptions {
+  readonly cacheDir: string;
+  readonly rpc?: string;
+}
+
+/** @returns true when everything that must hold holds */
+export async function doctor(options: DoctorOptions): Promise<boolean> {
+  const findings = [
+    nodeVersion(),
+    cores(),
+    memory(),
+    await cacheWritable(options.cacheDir),
+    await loopback(),
+    await wasmSimd(),
+    await sealLoads(),
+    await chain(options.rpc),
+  ];
+  const ink = palette(process.stdout.isTTY === true);
+  for (const { what, ok, found, remedy } of findings) {
+    const mark = ok ? ink.good('✓') : ink.bad('✗');
+    console.log(`${mark} ${what}: ${found}${ok || remedy === undefined ? '' : ` (${remedy})`}`);
+  }
+  return findings.every((finding) => finding.ok);
+}
+
+function nodeVersion(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const ok = major > 20 || (major === 20 && minor >= 19);
+  return { what: 'Node.js', ok, found: process.versions.node, remedy: 'install Node.js 20.19 or newer' };
+}
+
+function cores(): Finding {
+  const count = availableParallelism();
+  return { what: 'processors', ok: count >= 2, found: `${count}`, remedy: 'fewer than 2 make the example slow' };
+}
+
+function memory(): Finding {
+  const freeGib = freemem() / 2 ** 30;
+  return { what: 'free memory', ok: freeGib >= 3, found: `${freeGib.toFixed(1)} GiB`, remedy: '8 dealers need 3 GiB' };
+}
+
+async function cacheWritable(directory: string): Promise<Finding> {
+  const probe = join(directory, `doctor-${process.pid}`);
+  try {
+    await mkdir(directory, { recursive: true });
+    await writeFile(probe, 'x');
+    await rm(probe);
+    return { what: 'cache folder', ok: true, found: directory };
+  } catch (cause) {
+    return { what: 'cache folder', ok: false, found: (cause as Error).message, remedy: 'make it writable' };
+  }
+}
+
+async function loopback(): Promise<Finding> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (e) => resolve({ what: 'loopback', ok: false, found: e.message, remedy: 'allow 127.0.0.1' }));
+    server.listen(0, '127.0.0.1', () => {
+      server.close(() => resolve({ what: 'loopback', ok: true, found: 'a port on 127.0.0.1 opens' }));
+    });
+  });
+}
+
+async function wasmSimd(): Promise<Finding> {
+  try {
+    const { startTensorBackend } = await import('../engines/tensor/backend.ts');
+    await startTensorBackend();
+    return { what: 'TensorFlow.js', ok: true, found: 'wasm backend starts' };
+  } catch (cause) {
+    return { what: 'TensorFlow.js', ok: false, found: (cause as Error).message, remedy: 'run npm ci again' };
+  }
+}
+
+async function sealLoads(): Promise<Finding> {
+  try {
+    const { createSealRing } = await import('../engines/ring/seal.ts');
+    const ring = await createSealRing();
+    return { what: 'SEAL', ok: true, found: `ring engine "${ring.name}" starts` };
+  } catch (cause) {
+    return { what: 'SEAL', ok: false, found: (cause as Error).message, remedy: 'run npm ci again' };
+  }
+}
+
+async function chain(rpcUrl: string | undefined): Promise<Finding> {
+  if (rpcUrl !== undefined) {
+    const { createRpc } = await import('../engines/chain/rpc.ts');
+    try {
+      const id = await createRpc(rpcUrl).call('eth_chainId', []);
+      return { what: 'chain', ok: true, found: `${rpcUrl} answers, chain id ${Number(id)}` };
+    } catch (cause) {
+      return { what: 'chain', ok: false, found: (cause as Error).message, remedy: 'check --rpc' };
+    }
+  }
+  const { findAnvil } = await import('../engines/chain/embedded.ts');
+  try {
+    return { what: 'embedded chain', ok: true, found: findAnvil() };
+  } catch (cause) {
+    return { what: 'embedded chain', ok: false, found: (cause as Error).message, remedy: 'run npm ci again' };
+  }
+}

@@ -1,0 +1,99 @@
+// The result screen: who learnt how well, what it cost, what the withdrawal did, what the auditor says.
+import { palette, table } from './table.ts';
+import type { FederationReport, Quality } from './report.ts';
+
+export function resultScreen(report: FederationReport, isTty: boolean): string {
+  const ink = palette(isTty);
+  const heading = (text: string) => `\n${ink.bold(text)}`;
+  return [
+    heading(`Who finds the buyers? (${report.holdOut.rows.toLocaleString('en')} customers no dealer has seen)`),
+    comparison(report, ink),
+    heading('Rounds'),
+    rounds(report),
+    heading('What it cost'),
+    costs(report),
+    heading('Consent'),
+    ...consent(report, ink),
+    heading('Audit'),
+    audit(report, ink),
+  ].join('\n');
+}
+
+type Ink = ReturnType<typeof palette>;
+
+function comparison(report: FederationReport, ink: Ink): string {
+  const row = (name: string, q: Quality) => [name, q.auc.toFixed(4), Number.isInteger(q.hits800) ? `${q.hits800}` : q.hits800.toFixed(1)];
+  const { topK, positives } = report.holdOut;
+  return table(
+    [
+      ['', 'AUC', `buyers in best ${topK} (of ${positives})`],
+      row('one dealer alone (mean)', report.localMean),
+      row('all data in one place', report.centralised),
+      row(ink.accent('federated, encrypted'), report.federated),
+    ],
+    ['left', 'right', 'right'],
+  );
+}
+
+function rounds(report: FederationReport): string {
+  const phases = [...new Set(report.roundDetails.flatMap((r) => Object.keys(r.timingsMs)))];
+  return table(
+    [
+      ['round', 'dealers', 'records', 'AUC before', ...phases.map((p) => `${p} ms`), 'training ms', 'overhead ms'],
+      ...report.roundDetails.map((r) => [
+        `${r.round}`,
+        `${r.dealers}`,
+        `${r.records}`,
+        (r.aucBps / 10_000).toFixed(4),
+        ...phases.map((p) => `${Math.round(r.timingsMs[p] ?? 0)}`),
+        `${Math.round(r.trainingMs)}`,
+        `${Math.round(r.overheadMs)}`,
+      ]),
+    ],
+    ['right', 'right', 'right', 'right', ...phases.map(() => 'right' as const), 'right', 'right'],
+  );
+}
+
+function costs(report: FederationReport): string {
+  const n = (value: number) => Math.round(value).toLocaleString('en');
+  const gas = Object.entries(report.gas).map(([call, used]) => [`gas ${call}`, n(used)]);
+  return table(
+    [
+      ['', ''],
+      [`bytes a dealer sends per round (${n(report.parameters)} parameters)`, n(report.bytesPerDealerPerRound)],
+      [`zero-knowledge proofs (${report.proofs.policies} policies)`, `${report.proofs.count}`],
+      ['mean time of a proof', `${(report.proofs.meanMs / 1000).toFixed(2)} s`],
+      ...gas,
+      ...Object.entries(report.timingsMs).map(([phase, ms]) => [`time ${phase}`, `${(ms / 1000).toFixed(1)} s`]),
+    ].slice(1),
+    ['left', 'right'],
+  );
+}
+
+function consent(report: FederationReport, ink: Ink): string[] {
+  const { consent: c, withdrawal: w } = report;
+  const percent = (part: number) => `${((100 * part) / c.customers).toFixed(1)} %`;
+  const refusals = Object.entries(c.refusals).map(([reason, count]) => `${reason} ${percent(count)}`);
+  const lines = [
+    `${c.customers.toLocaleString('en')} customers, ${c.policies} policies; ${percent(c.covered)} allow this task` +
+      (c.simulated ? ink.dim('  (the data set has no consent: these rules are SIMULATED)') : ''),
+    ink.dim(`not covered: ${refusals.join(', ')}`),
+  ];
+  if (w === undefined) return lines;
+  return [
+    ...lines,
+    `A customer withdrew model-training after round ${w.afterRound}: anchored in ${(w.effectiveMs / 1000).toFixed(2)} s, out from round ${w.round} on.`,
+    `  root ${w.oldRoot.slice(0, 18)}… → ${w.newRoot.slice(0, 18)}…`,
+    `  a commit under the old root: ${w.refusedStaleCommit ? ink.good(`refused by the contract (${w.refusal.reason})`) : ink.bad('NOT refused')}, transaction ${w.refusal.txHash}`,
+    `  proven against the committed records: in rounds ${span(w.usedInRounds)}, absent from ${span(w.absentFromRounds)}`,
+  ];
+}
+
+const span = (rounds: readonly number[]): string =>
+  rounds.length === 0 ? 'none' : rounds.length === 1 ? `${rounds[0]}` : `${rounds[0]}–${rounds.at(-1)}`;
+
+function audit(report: FederationReport, ink: Ink): string {
+  const { checks, failed, failures } = report.audit;
+  if (failed === 0) return ink.good(`✓ ${checks} checks from chain and transcript, all hold`);
+  return ink.bad(`✗ ${failed} of ${checks} checks failed: ${failures.join(', ')}`);
+}

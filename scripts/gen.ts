@@ -1,0 +1,32 @@
+// Writes what is generated: constants for circom and Solidity, the error page, a table of limits, the contracts' ABIs.
+// `--check` writes nothing, names each file that differs, and exits 1.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { writeAbis } from '../engines/chain/write-abis.ts';
+import { circomParams } from './gen/circom.ts';
+import { drifted } from './gen/drift.ts';
+import { errorsPage } from './gen/errors-page.ts';
+import { limitsPage } from './gen/limits-page.ts';
+import { solidityParams } from './gen/solidity.ts';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const check = process.argv.includes('--check');
+
+const stale = drifted(ROOT, [circomParams(), solidityParams(), errorsPage(), limitsPage(ROOT)]);
+if (!check) {
+  for (const { path, text } of stale) {
+    mkdirSync(dirname(join(ROOT, path)), { recursive: true });
+    writeFileSync(join(ROOT, path), text);
+  }
+}
+// after the constants, because the contracts import them
+const abis = await writeAbis({ cacheDir: join(ROOT, '.concordat/cache'), check });
+
+const changed = [...stale.map(({ path }) => path), ...abis.map((path) => relative(ROOT, path))];
+if (check) {
+  for (const path of changed) console.error(`${path} is not what scripts/gen.ts writes: run npm run gen`);
+  if (changed.length > 0) process.exitCode = 1;
+} else {
+  for (const path of changed) console.log(`wrote ${path}`);
+}
