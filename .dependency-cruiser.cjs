@@ -99,6 +99,12 @@ module.exports = {
       { path: '^edge-node/data/records\\.ts$' },
     ),
     error(
+      'files-only-through-the-records',
+      'The reader of raw files would be a way around the gate',
+      { path: '^(coordinator|edge-node|key-holder|auditor|console)/', pathNot: '^edge-node/data/' },
+      { path: '^edge-node/data/(?!gate\\.ts$)' },
+    ),
+    error(
       'only-openers-open',
       'P2: opening a sum is for the coordinator\u2019s opening/, key-holders and the auditor',
       { pathNot: ['^coordinator/opening/', '^key-holder/', '^auditor/', '^engines/ring/', TOP] },

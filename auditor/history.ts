@@ -8,7 +8,10 @@ export interface Place {
   /** Of the block, unix seconds: what the contracts call now. */
   readonly timestamp: number;
   readonly transaction: Hex;
+  /** Of the transaction. */
   readonly sender: Hex;
+  /** The contract that emitted it. */
+  readonly contract: Hex;
 }
 
 export interface AnchorCall {
@@ -47,6 +50,8 @@ interface Fields {
   DealerRemoved: { readonly dealer: Hex };
   WitnessRegistered: { readonly witness: Hex };
   WitnessRemoved: { readonly witness: Hex };
+  Paused: { readonly account: Hex };
+  Unpaused: { readonly account: Hex };
   KeyHolderRegistered: { readonly keyHolder: Hex; readonly index: number; readonly x25519PublicKey: Hex };
   Anchored: {
     readonly dealer: Hex;
@@ -114,8 +119,8 @@ interface Fields {
 }
 
 export type EventName = keyof Fields;
-export type EventOf<N extends EventName> = { readonly name: N; readonly at: Place } & Fields[N];
-export type ChainEvent = { [N in EventName]: EventOf<N> }[EventName];
+export type ChainEvent = { [N in EventName]: { readonly name: N; readonly at: Place } & Fields[N] }[EventName];
+export type EventOf<N extends EventName> = Extract<ChainEvent, { readonly name: N }>;
 
 export interface Parameters {
   readonly minCohort: number;
@@ -143,6 +148,8 @@ export interface History {
   readonly deployment: Deployment;
   /** In order of block and log index. */
   readonly events: readonly ChainEvent[];
+  /** The last block that was read. */
+  readonly headBlock: number;
 }
 
 export function eventsOf<N extends EventName>(events: readonly ChainEvent[], name: N): EventOf<N>[] {

@@ -12,6 +12,7 @@ import { initialModel } from '../protocol/learning/model.ts';
 import { createPrng } from '../protocol/learning/prng.ts';
 import { serverStep } from '../protocol/learning/server-optimiser.ts';
 import * as update from '../protocol/learning/update.ts';
+import type { Row } from '../protocol/learning/validate-row.ts';
 import { centralised, type Examples, examplesOf, localOnly, scoreOf } from '../scripts/baseline.ts';
 
 const [seeds = 5, dealerCount = 8] = process.argv.slice(2).map(Number);
@@ -65,7 +66,7 @@ for (let s = 0; s < seeds; s++) {
   const seed = `parity/${s}`;
   const split = splitRows(contract, rows, { dealers: dealerCount, seed });
   const prng = createPrng(utf8ToBytes(seed), 'consent');
-  const pickRows = (list: readonly number[]) => list.flatMap((i) => rows[i] ?? []);
+  const pickRows = (list: readonly number[]) => list.flatMap((i): Row[] => (rows[i] ? [rows[i]] : []));
   const shares = split.dealers.map((list) => pickRows(list).filter(() => prng.unit() < CONSENTING));
   const dealers = shares.map((share) => examplesOf(contract, share));
   const holdOut = examplesOf(contract, pickRows(split.holdOut));

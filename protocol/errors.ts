@@ -195,7 +195,11 @@ export const ERRORS = {
   },
   // -- running processes
   PROCESS_FAILED: { status: 500, meaning: 'a process of the federation ended early', remedy: 'read its log' },
-  TIMED_OUT: { status: 504, meaning: 'something took longer than its deadline', remedy: 'see what is named in the detail' },
+  TIMED_OUT: {
+    status: 504,
+    meaning: 'something took longer than its deadline',
+    remedy: 'see what is named in the detail',
+  },
   STATE_CORRUPT: {
     status: 500,
     meaning: 'stored state contradicts itself or the chain',

@@ -82,5 +82,9 @@ export async function localOnly(input: BaselineInput, dealers: readonly Examples
     if (examples.labels.length > 0) scores.push(await trainAndScore(input, examples, `${input.seed}/local/${i}`));
   }
   const aucs = scores.flatMap((score) => (score.auc === undefined ? [] : [score.auc]));
-  return { dealers: scores, meanAuc: aucs.length > 0 ? mean(aucs) : undefined, meanHits: mean(scores.map((s) => s.hits)) };
+  return {
+    dealers: scores,
+    meanAuc: aucs.length > 0 ? mean(aucs) : undefined,
+    meanHits: mean(scores.map((s) => s.hits)),
+  };
 }

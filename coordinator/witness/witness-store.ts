@@ -8,6 +8,8 @@ export interface WitnessStore {
   readLog(dealer: Hex): Promise<readonly LogEntry[]>;
   /** The anchor this witness decided to sign for the epoch; undefined when none. */
   readAnchor(dealer: Hex, epoch: number): Promise<Anchor | undefined>;
+  /** The highest epoch with such an anchor; 0 when there is none. */
+  lastEpoch(dealer: Hex): Promise<number>;
   /**
    * One atomic write, durable when the promise resolves: the entries after the `firstIndex` known ones, and the anchor
    * about to be signed (undefined when only catching up).

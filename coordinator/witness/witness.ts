@@ -36,7 +36,10 @@ export interface Witness {
    * ANCHOR_MISMATCH, ANCHOR_EQUIVOCATION
    */
   coSign(dealer: Hex, request: CoSignRequest): Promise<CoSignature>;
-  /** Takes entries in without signing: for a witness that joined late. @returns the number of entries it now knows */
+  /**
+   * Takes entries in without signing: for a witness that joined late, up to the first entry of the next proposal.
+   * @returns the number of entries it now knows
+   */
   follow(dealer: Hex, firstIndex: number, entries: readonly LogEntry[]): Promise<number>;
   /** Number of entries it knows of this dealer: where `LOG_GAP` wants the next batch to start. */
   operationCount(dealer: Hex): Promise<number>;
@@ -71,7 +74,12 @@ export function createWitness({ store, verifySignature, sign, relyingPartyOf }: 
   };
 
   /** The state after the entries, every signature checked, on a copy; entries already known are skipped. */
-  const extend = (state: ConsentState, firstIndex: number, entries: readonly LogEntry[], relyingParty: RelyingParty) => {
+  const extend = (
+    state: ConsentState,
+    firstIndex: number,
+    entries: readonly LogEntry[],
+    relyingParty: RelyingParty,
+  ) => {
     const { dealer, operationCount } = state;
     if (entries.length > LIMITS.maxConsentOperationsPerRequest) {
       throw new ConcordatError('MESSAGE_TOO_LARGE', `${entries.length} operations`, { dealer });
@@ -93,15 +101,22 @@ export function createWitness({ store, verifySignature, sign, relyingPartyOf }: 
   };
 
   return {
-    coSign: (dealer, request) =>
-      inTurn(dealer, async () => {
-        const relyingParty = relyingPartyOfMember(dealer);
-        const anchor = anchorSchema.parse(request.anchor);
+    async coSign(dealer, request) {
+      const relyingParty = relyingPartyOfMember(dealer);
+      const anchor = parseAnchor(request.anchor);
+      return inTurn(dealer, async () => {
         const signed = await store.readAnchor(dealer, anchor.epoch);
         if (signed !== undefined) {
           if (sameAnchor(signed, anchor)) return { anchor: signed, signature: await sign(signed) };
           const { epoch, operationCount } = signed;
-          throw new ConcordatError('ANCHOR_EQUIVOCATION', `epoch ${epoch} is signed`, { dealer, epoch, operationCount });
+          throw new ConcordatError('ANCHOR_EQUIVOCATION', `epoch ${epoch} is signed`, {
+            dealer,
+            epoch,
+            operationCount,
+          });
+        }
+        if (anchor.epoch < (await store.lastEpoch(dealer))) {
+          throw new ConcordatError('ANCHOR_EQUIVOCATION', 'a later epoch is signed already', { dealer });
         }
         const state = await stateOf(dealer);
         const { fresh, next } = extend(state, request.firstIndex, request.entries, relyingParty);
@@ -109,17 +124,28 @@ export function createWitness({ store, verifySignature, sign, relyingPartyOf }: 
         if (!sameAnchor(ours, anchor)) throw mismatch(ours, anchor);
         await commit(state, fresh, next, ours); // before the signature exists: a crash can then never lead to a second one
         return { anchor: ours, signature: await sign(ours) };
-      }),
-    follow: (dealer, firstIndex, entries) =>
-      inTurn(dealer, async () => {
-        const relyingParty = relyingPartyOfMember(dealer);
+      });
+    },
+    async follow(dealer, firstIndex, entries) {
+      const relyingParty = relyingPartyOfMember(dealer);
+      return inTurn(dealer, async () => {
         const state = await stateOf(dealer);
         const { fresh, next } = extend(state, firstIndex, entries, relyingParty);
         if (fresh.length > 0) await commit(state, fresh, next);
         return next.operationCount;
-      }),
-    operationCount: (dealer) => inTurn(dealer, async () => (await stateOf(dealer)).operationCount),
+      });
+    },
+    async operationCount(dealer) {
+      relyingPartyOfMember(dealer);
+      return inTurn(dealer, async () => (await stateOf(dealer)).operationCount);
+    },
   };
+}
+
+function parseAnchor(anchor: Anchor): Anchor {
+  const parsed = anchorSchema.safeParse(anchor);
+  if (!parsed.success) throw new ConcordatError('MESSAGE_MALFORMED', `anchor: ${parsed.error.issues[0]?.message}`);
+  return parsed.data;
 }
 
 function mismatch(ours: Anchor, theirs: Anchor): ConcordatError {

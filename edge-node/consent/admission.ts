@@ -64,7 +64,8 @@ function checkCustomer(ledger: ConsentLedger, submission: Submission, subject: H
 function indexOfRepeat(ledger: ConsentLedger, submission: Submission, decoded: DecodedEntry): number | undefined {
   const index = ledger.indexOfOperation(decoded.operationHash);
   if (index === undefined) return undefined;
-  if (ledger.entry(index)?.customerId !== submission.customerId) refuse('customer', 'the operation is another customer\u2019s');
+  if (ledger.entry(index)?.customerId !== submission.customerId)
+    refuse('customer', 'the operation is another customer\u2019s');
   return index;
 }
 
@@ -84,7 +85,8 @@ export function admitSubmission(
   if (repeat !== undefined) return { index: repeat, repeated: true };
 
   checkCustomer(draft, submission, operation.subject, parts.invitations);
-  if (recordHash(submission.record) !== operation.recordHash) refuse('record-hash', 'the operation signs another record');
+  if (recordHash(submission.record) !== operation.recordHash)
+    refuse('record-hash', 'the operation signs another record');
   const record = decodeRecord(submission.record);
   checkRecord(record, operation, draft.state.subject(operation.subject)?.recordHash);
   const policy = policyOfRecord(record);

@@ -39,7 +39,11 @@ function mustEqual(ours: Anchor, theirs: Anchor): void {
  * `lastOnChain`: the dealer's current anchor as the registry has it; undefined before the first.
  * @throws ConcordatError ANCHOR_MISMATCH when the book's log does not lead to that anchor
  */
-export function createAnchorProposer(book: ConsentBook, store: ProposalStore, lastOnChain: Anchor | undefined): AnchorProposer {
+export function createAnchorProposer(
+  book: ConsentBook,
+  store: ProposalStore,
+  lastOnChain: Anchor | undefined,
+): AnchorProposer {
   let epoch = lastOnChain?.epoch ?? 0;
   let state = ConsentState.replay(book.dealer, book.entries(0, lastOnChain?.operationCount ?? 0));
   let proposed: { readonly anchor: Anchor; readonly state: ConsentState } | undefined;

@@ -2,8 +2,8 @@
 import type { Hex } from '../../protocol/bytes.ts';
 import { type Access, type Decision, evaluate } from '../../protocol/consent/evaluate.ts';
 import type { LogEntry } from '../../protocol/consent/log.ts';
-import { type ConsentRecord, decodeRecord } from '../../protocol/consent/record.ts';
 import { pendingReceipt, type Receipt } from '../../protocol/consent/receipt.ts';
+import { type ConsentRecord, decodeRecord } from '../../protocol/consent/record.ts';
 import type { ConsentState } from '../../protocol/consent/state.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { type AdmissionParts, admitSubmission, type Submission } from './admission.ts';
@@ -154,7 +154,8 @@ export async function openConsentBook(options: ConsentBookOptions): Promise<Cons
       for (const digest of digests) {
         for (const subject of anchored.membersOf(digest)) {
           const customerId = ledger.customerOf(subject);
-          if (customerId !== undefined && ledger.state.subject(subject)?.digest === digest) covered.set(customerId, subject);
+          if (customerId !== undefined && ledger.state.subject(subject)?.digest === digest)
+            covered.set(customerId, subject);
         }
       }
       return covered;

@@ -1,5 +1,5 @@
 // Quotes: the digest a policy has at this dealer, with the salt that lets the customer's device recompute it.
-import { packConditions, type Policy, policyDigest } from '../../protocol/consent/policy.ts';
+import { type Policy, packConditions, policyDigest } from '../../protocol/consent/policy.ts';
 import { saltOf } from './salts.ts';
 
 export interface Quote {

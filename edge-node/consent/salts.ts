@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { createHmac } from 'node:crypto';
 import { bytesToUint, concatBytes, uintToBytes, utf8ToBytes } from '../../protocol/bytes.ts';
-import { packConditions, type Policy, splitGrants } from '../../protocol/consent/policy.ts';
+import { type Policy, packConditions, splitGrants } from '../../protocol/consent/policy.ts';
 import { CONSENT, PROTOCOL_VERSION } from '../../protocol/params.ts';
 
 const LABEL = utf8ToBytes(`${PROTOCOL_VERSION}/salt`);

@@ -16,7 +16,8 @@ const MAX_FILE_BYTES = 256 * 2 ** 20;
  */
 async function readText(file: string): Promise<string> {
   const limit = (bytes: number) => {
-    if (bytes > MAX_FILE_BYTES) throw new ConcordatError('FILE_UNREADABLE', `${file}: over ${MAX_FILE_BYTES} bytes`, { file });
+    if (bytes > MAX_FILE_BYTES)
+      throw new ConcordatError('FILE_UNREADABLE', `${file}: over ${MAX_FILE_BYTES} bytes`, { file });
   };
   try {
     limit((await stat(file)).size);
@@ -36,14 +37,15 @@ function parseCells(text: string, file: string): string[][] {
     return parse(text, { bom: true, skip_empty_lines: true, max_record_size: 1_000_000 });
   } catch (cause) {
     // The parser's message can quote the cell it stopped at, so only its code and line go on.
-    const [code, line] = cause instanceof CsvError ? [cause.code, Number(cause['lines'])] : ['unknown', Number.NaN];
+    const [code, line] = cause instanceof CsvError ? [cause.code, Number(cause.lines)] : ['unknown', Number.NaN];
     throw new ConcordatError('FILE_UNREADABLE', `${file}, line ${line}: ${code}`, { file, line });
   }
 }
 
 /** The header must name every required field once and no unknown one; the order is free. */
 function checkHeader(header: readonly string[], contract: DataContract, file: string): void {
-  const wrong = (detail: string) => new ConcordatError('DATA_BREAKS_CONTRACT', `${file}, header: ${detail}`, { file, row: 0 });
+  const wrong = (detail: string) =>
+    new ConcordatError('DATA_BREAKS_CONTRACT', `${file}, header: ${detail}`, { file, row: 0 });
   const named = new Set(header);
   if (named.size < header.length) throw wrong('a column is named twice');
   const known = new Set(contract.fields.map((field) => field.name));

@@ -95,5 +95,9 @@ export function createOneTimeSealer(parts: { readonly sealer: Sealer; readonly j
 /** A journal that outlived its chain (a development chain restarted) must not pass for the new one's. */
 function contextHash(context: SealContext): Hex {
   const { chainId, ledger, round, attempt, dealer, seed } = context;
-  return toHex(createHash('sha256').update(encodeCbor([chainId, ledger, round, attempt, dealer, seed])).digest());
+  return toHex(
+    createHash('sha256')
+      .update(encodeCbor([chainId, ledger, round, attempt, dealer, seed]))
+      .digest(),
+  );
 }

@@ -112,7 +112,12 @@ function sealShares(request: SealRequest, hash: Hex, secret: Int32Array, random:
     const share = shares[i] ?? new Uint16Array();
     const plaintext = encodeShare(share);
     share.fill(0);
-    const sealed = sealShare(publicKey, plaintext, shareAssociatedData({ ...request, payloadHash: hash }, index), random);
+    const sealed = sealShare(
+      publicKey,
+      plaintext,
+      shareAssociatedData({ ...request, payloadHash: hash }, index),
+      random,
+    );
     plaintext.fill(0);
     return sealed;
   });

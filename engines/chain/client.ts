@@ -1,5 +1,5 @@
 // A chain endpoint and, with a key, an account on it: calls, transactions that wait for their receipt, typed refusals.
-import { Interface, type InterfaceAbi, type Result, Wallet } from 'ethers';
+import { Interface, type InterfaceAbi, keccak256, type Result, Wallet } from 'ethers';
 import type { Hex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { createNonceQueue } from './nonce-queue.ts';
@@ -100,6 +100,21 @@ export async function createChainClient(options: ClientOptions): Promise<ChainCl
     }
   }
 
+  /**
+   * An answer that was lost on the way makes the second try say "already known" or "nonce too low" of our own transaction:
+   * it counts as taken when the chain knows its hash, and is never sent again under another nonce.
+   */
+  async function handOver(raw: string): Promise<Hex> {
+    const txHash = asHex(keccak256(raw));
+    try {
+      await rpc.call('eth_sendRawTransaction', [raw]);
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error;
+      if ((await rpc.call('eth_getTransactionByHash', [txHash])) === null) throw error;
+    }
+    return txHash;
+  }
+
   async function submit(intent: TransactionIntent, site: CallSite): Promise<Hex> {
     const maxPriorityFeePerGas = 1_000_000_000n;
     try {
@@ -114,7 +129,7 @@ export async function createChainClient(options: ClientOptions): Promise<ChainCl
           maxFeePerGas: gasPrice * 2n + maxPriorityFeePerGas,
           maxPriorityFeePerGas,
         });
-        return asHex(await rpc.call('eth_sendRawTransaction', [raw]));
+        return handOver(raw);
       });
     } catch (error) {
       throw explainRpcError(error, site);
@@ -207,4 +222,9 @@ export async function createChainClient(options: ClientOptions): Promise<ChainCl
   };
 }
 
-const toReceipt = ({ txHash, blockNumber, gasUsed }: MinedTransaction): Receipt => ({ txHash, blockNumber, gasUsed });
+const toReceipt = ({ txHash, blockNumber, gasUsed, logs }: MinedTransaction): Receipt => ({
+  txHash,
+  blockNumber,
+  gasUsed,
+  logs,
+});

@@ -8,6 +8,18 @@ export interface Receipt {
   readonly txHash: Hex;
   readonly blockNumber: number;
   readonly gasUsed: number;
+  /** As the endpoint wrote them; decode with events.ts. */
+  readonly logs: readonly RawLog[];
+}
+
+/** One log of a receipt or of eth_getLogs. */
+export interface RawLog {
+  readonly address: string;
+  readonly topics: readonly string[];
+  readonly data: string;
+  readonly blockNumber: string;
+  readonly logIndex: string;
+  readonly transactionHash: string;
 }
 
 export interface MinedTransaction extends Receipt {
@@ -23,6 +35,7 @@ interface RawReceipt {
   readonly status: string;
   readonly blockNumber: string;
   readonly gasUsed: string;
+  readonly logs: readonly RawLog[];
   readonly contractAddress?: string | null;
 }
 
@@ -40,6 +53,7 @@ export async function waitForReceipt(rpc: Rpc, txHash: Hex, timeoutMs: number): 
         txHash,
         blockNumber: asNumber(raw.blockNumber),
         gasUsed: asNumber(raw.gasUsed),
+        logs: raw.logs,
         succeeded: BigInt(raw.status) === 1n,
         contractAddress: raw.contractAddress ? asHex(raw.contractAddress) : undefined,
       };

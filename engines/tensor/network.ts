@@ -64,9 +64,7 @@ export function forward(network: readonly Dense[], features: tf.Tensor2D): tf.Te
 
 /** δ behind an activation, from δ before it and the activation's own output. */
 function backThrough(delta: tf.Tensor2D, output: tf.Tensor2D, activation: Dense['activation']): tf.Tensor2D {
-  return activation === 'relu'
-    ? tf.mul(delta, tf.step(output))
-    : tf.mul(delta, tf.sub(1, tf.square(output)));
+  return activation === 'relu' ? tf.mul(delta, tf.step(output)) : tf.mul(delta, tf.sub(1, tf.square(output)));
 }
 
 /**

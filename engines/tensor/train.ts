@@ -45,13 +45,19 @@ export async function createTrainer(plan: TrainingPlan, features: number): Promi
   const rate = strategy.learningRate;
 
   function rowsOf(weights: Float32Array, matrix: Float32Array): number {
-    if (weights.length !== parameterCount(layout)) throw new ConcordatError('MODEL_MISMATCH', 'the weights do not fill the layout');
+    if (weights.length !== parameterCount(layout))
+      throw new ConcordatError('MODEL_MISMATCH', 'the weights do not fill the layout');
     if (matrix.length % features !== 0) throw new ConcordatError('MODEL_MISMATCH', `a row is not ${features} features`);
     return matrix.length / features;
   }
 
   /** One pass over all rows in the given order; the last batch may be smaller. */
-  function runEpoch(network: ReturnType<typeof createNetwork>, input: FitInput, order: Uint32Array, decay: tf.Scalar): void {
+  function runEpoch(
+    network: ReturnType<typeof createNetwork>,
+    input: FitInput,
+    order: Uint32Array,
+    decay: tf.Scalar,
+  ): void {
     const batch = new Float32Array(strategy.batchSize * features);
     for (let start = 0; start < order.length; start += strategy.batchSize) {
       const rows = order.subarray(start, start + strategy.batchSize);
@@ -71,7 +77,8 @@ export async function createTrainer(plan: TrainingPlan, features: number): Promi
 
   async function fit(input: FitInput): Promise<Float32Array> {
     const rows = rowsOf(input.weights, input.features);
-    if (rows !== input.labels.length) throw new ConcordatError('MODEL_MISMATCH', `${rows} rows, ${input.labels.length} labels`);
+    if (rows !== input.labels.length)
+      throw new ConcordatError('MODEL_MISMATCH', `${rows} rows, ${input.labels.length} labels`);
     const prng = createPrng(input.seed, 'shuffle');
     const network = createNetwork(model, layout, input.weights);
     const decay = tf.scalar(1 - rate * model.l2);

@@ -35,7 +35,10 @@ function holdBack(contract: DataContract, rows: readonly Row[], prng: Prng): Set
 
 /** Dealer sizes from Dirichlet(2); each kind of customer over the dealers from Dirichlet(alpha · dealers · size). */
 function dealByKind(kinds: readonly unknown[], dealers: number, alpha: number, prng: Prng): number[] {
-  const sizes = dirichlet(Array.from({ length: dealers }, () => 2), prng);
+  const sizes = dirichlet(
+    Array.from({ length: dealers }, () => 2),
+    prng,
+  );
   const concentrations = sizes.map((size) => alpha * dealers * size + 1e-3);
   const shares = new Map([...new Set(kinds)].sort().map((kind) => [kind, dirichlet(concentrations, prng)]));
   return kinds.map((kind) => pick(shares.get(kind) ?? sizes, prng));
@@ -55,13 +58,19 @@ export function splitRows(contract: DataContract, rows: readonly Row[], options:
   const tries = partition ? MAX_TRIES : 1;
   for (let attempt = 0; attempt < tries; attempt++) {
     const owners = partition
-      ? dealByKind(dealt.map((i) => rows[i]?.[partition.name]), dealers, alpha, prng)
+      ? dealByKind(
+          dealt.map((i) => rows[i]?.[partition.name]),
+          dealers,
+          alpha,
+          prng,
+        )
       : Array.from(shuffled(dealt.length, prng), (place) => place % dealers);
     const lists = Array.from({ length: dealers }, (): number[] => []);
     owners.forEach((owner, at) => {
       lists[owner]?.push(dealt[at] ?? 0);
     });
-    if (lists.every((list) => list.length >= Math.max(1, minimum))) return { dealers: lists, holdOut: [...held].sort((a, b) => a - b) };
+    if (lists.every((list) => list.length >= Math.max(1, minimum)))
+      return { dealers: lists, holdOut: [...held].sort((a, b) => a - b) };
   }
   const detail = `${dealt.length} records over ${dealers} dealers, at least ${minimum} each`;
   throw new ConcordatError('SPLIT_IMPOSSIBLE', detail, { records: dealt.length, dealers, minimum });

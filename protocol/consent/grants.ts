@@ -7,16 +7,20 @@ export type GrantRows = Readonly<Record<SceneId, string>>;
 /** Names the order of scenes and classes the marks refer to; a new list gets a new name. */
 export const GRANT_VOCABULARY = 'concordat/1/scenes-12x16';
 
+const WIDTH = FIELD_CLASS_IDS.length;
+const BITS = SCENE_IDS.length * WIDTH;
+const reversed = (text: string): string => [...text].reverse().join('');
+
+// Bit 16·scene + class is character `class` of row `scene`: the rows, put end to end, are the matrix lowest bit first.
 export function rowsOfGrants(grants: bigint): GrantRows {
-  const row = (scene: SceneId) =>
-    FIELD_CLASS_IDS.map((c) => ((grants & grantBit(scene, c)) === 0n ? '-' : '+')).join('');
-  return Object.fromEntries(SCENE_IDS.map((scene) => [scene, row(scene)])) as Record<SceneId, string>;
+  const marks = reversed(grants.toString(2).padStart(BITS, '0')).replaceAll('0', '-').replaceAll('1', '+');
+  const row = (i: number) => marks.slice(WIDTH * i, WIDTH * (i + 1));
+  return Object.fromEntries(SCENE_IDS.map((scene, i) => [scene, row(i)])) as Record<SceneId, string>;
 }
 
 export function grantsOfRows(rows: GrantRows): bigint {
-  return SCENE_IDS.flatMap((scene) =>
-    FIELD_CLASS_IDS.map((c, i) => (rows[scene].charAt(i) === '+' ? grantBit(scene, c) : 0n)),
-  ).reduce((a, b) => a | b, 0n);
+  const marks = SCENE_IDS.map((scene) => rows[scene]).join('');
+  return BigInt(`0b${reversed(marks).replaceAll('-', '0').replaceAll('+', '1')}`);
 }
 
 /** The bits of whole scenes over some field classes. */

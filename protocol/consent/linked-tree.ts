@@ -27,10 +27,10 @@ export class LinkedTree {
   readonly #hashes: readonly Uint8Array[];
   readonly #tree: MerkleTree;
 
-  private constructor(leaves: readonly LinkedLeaf[], hashes: readonly Uint8Array[]) {
+  private constructor(leaves: readonly LinkedLeaf[], hashes: readonly Uint8Array[], previous?: LinkedTree) {
     this.#leaves = leaves;
     this.#hashes = hashes;
-    this.#tree = MerkleTree.of(hashes);
+    this.#tree = MerkleTree.of(hashes, previous?.#tree);
   }
 
   /**
@@ -49,7 +49,8 @@ export class LinkedTree {
       leaves.push({ key, value, next });
     });
     leaves.unshift({ key: ZERO_WORD, value: ZERO_WORD, next: leaves[0]?.key ?? MAX_WORD });
-    return new LinkedTree(leaves, previous === undefined ? leaves.map(hashLeaf) : previous.#rehash(leaves));
+    const hashes = previous === undefined ? leaves.map(hashLeaf) : previous.#rehash(leaves);
+    return new LinkedTree(leaves, hashes, previous);
   }
 
   get root(): Hex {

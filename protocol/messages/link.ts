@@ -1,6 +1,6 @@
 // What travels on the link between a coordinator and whoever watches it: hello and ready from nodes, events to all.
 import { z } from 'zod';
-import { addressField, bytesField, hashField, roundField, signatureField } from './fields.ts';
+import { addressField, hashField, roundField, signatureField } from './fields.ts';
 
 /** Opens a link as a registered party: EIP-712 `Hello`, fresh to a minute. */
 export const helloMessage = z.strictObject({
@@ -23,9 +23,3 @@ export type CoordinatorEvent =
   | { readonly type: 'set-finalised'; readonly round: number; readonly dealers: number }
   | { readonly type: 'round-published'; readonly round: number }
   | { readonly type: 'round-failed'; readonly round: number; readonly reason: string };
-
-/** What a dealer asks a witness to co-sign: the operations since the last anchor, and the anchor. */
-export const anchorRequest = z.strictObject({
-  v: z.literal('concordat/1/anchor-request'),
-  proposal: bytesField(1, 16_777_216),
-});

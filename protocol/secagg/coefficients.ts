@@ -105,8 +105,7 @@ export function extract(block: Uint32Array, values: Uint32Array, error: Int32Arr
     const y2 = mulMod(r2 >= r1 ? r2 - r1 : r2 - r1 + P2, INVERSE_1_MOD_2, P2);
     const low = (r1 + mulMod(y2, P1_MOD_3, P3)) % P3;
     const y3 = mulMod(r3 >= low ? r3 - low : r3 - low + P3, INVERSE_12_MOD_3, P3);
-    const negative =
-      y3 > HALF_3 || (y3 === HALF_3 && (y2 > HALF_2 || (y2 === HALF_2 && r1 > HALF_1))) ? 1 : 0;
+    const negative = y3 > HALF_3 || (y3 === HALF_3 && (y2 > HALF_2 || (y2 === HALF_2 && r1 > HALF_1))) ? 1 : 0;
     const [l2, h2, l3, h3] = [y2 & 0x7fff, y2 >>> 15, y3 & 0x7fff, y3 >>> 15];
     let carry = r1;
     for (let slot = 0; slot < 3; slot++) {

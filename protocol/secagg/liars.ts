@@ -11,7 +11,8 @@ export interface Consistency {
 }
 
 /**
- * m answers detect up to m−t wrong ones and name up to floor((m−t)/2). An outlier is a key-holder that answered
+ * m answers detect up to m−t wrong ones and name up to floor((m−t)/2). More wrong ones than that may make others stand
+ * out, so an opening has to confirm the result (coordinator/opening/answers.ts). An outlier is a key-holder that answered
  * wrongly, or one that a dealer gave a share off its polynomial: the arithmetic cannot tell which.
  * Unique decoding (Berlekamp-Welch) at the first coefficient that disagrees; who is wrong there is left out, then again.
  * @param answers at least `threshold`, of distinct key-holders
@@ -33,7 +34,9 @@ export function findOutliers(answers: readonly IndexedShare[], threshold: number
 function firstDisagreement(answers: readonly IndexedShare[], threshold: number): number | undefined {
   const base = answers.slice(0, threshold);
   const points = base.map((answer) => answer.index);
-  const checks = answers.slice(threshold).map(({ index, share }) => ({ weights: lagrangeWeights(points, index), share }));
+  const checks = answers
+    .slice(threshold)
+    .map(({ index, share }) => ({ weights: lagrangeWeights(points, index), share }));
   for (let c = 0; c < RING_DEGREE; c++) {
     for (const { weights, share } of checks) {
       let y = 0;

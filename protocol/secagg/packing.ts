@@ -75,9 +75,13 @@ export function unpackSums(
   for (let j = 0; j < slots.length; j++) {
     const sum = slots[j] ?? 0;
     if (sum > (j < valueCount ? most : 0)) {
-      throw new ConcordatError('VALUE_OUT_OF_RANGE', `slot ${j} of the sum is ${sum}: a dealer packed beyond its slot`, {
-        index: j,
-      });
+      throw new ConcordatError(
+        'VALUE_OUT_OF_RANGE',
+        `slot ${j} of the sum is ${sum}: a dealer packed beyond its slot`,
+        {
+          index: j,
+        },
+      );
     }
   }
   return slots.subarray(0, valueCount);

@@ -1,5 +1,5 @@
 // The set of a round: its hash, and the rules under which a key-holder answers for it.
-import { concatBytes, fromHex, type Hex, keccak256, toHex, uintToBytes } from '../bytes.ts';
+import { concatBytes, type Hex, keccak256, toHex, uintToBytes } from '../bytes.ts';
 import { ConcordatError } from '../errors.ts';
 import { SECAGG } from '../params.ts';
 
@@ -34,7 +34,8 @@ export function requireAnswerableSet(facts: SetFacts): readonly Hex[] {
   if (new Set(dealers).size !== dealers.length) throw refused(round, 'a dealer appears twice');
   const least = Math.max(minCohort, 2);
   if (dealers.length < least) throw refused(round, `${dealers.length} dealers, at least ${least}`);
-  if (dealers.length > SECAGG.maxDealers) throw refused(round, `${dealers.length} dealers, at most ${SECAGG.maxDealers}`);
+  if (dealers.length > SECAGG.maxDealers)
+    throw refused(round, `${dealers.length} dealers, at most ${SECAGG.maxDealers}`);
   const known = new Set(registered.map(lower));
   const stranger = dealers.find((dealer) => !known.has(dealer));
   if (stranger !== undefined) throw refused(round, `${stranger} is not a registered dealer`, stranger);

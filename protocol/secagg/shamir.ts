@@ -95,7 +95,7 @@ export function reconstruct(shares: readonly IndexedShare[]): Int32Array {
 }
 
 /** N × uint16, little-endian. */
-export function encodeShare(share: ShareVector): Uint8Array {
+export function encodeShare(share: ShareVector): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(SHARE_BYTES);
   const view = new DataView(bytes.buffer);
   share.forEach((word, i) => {

@@ -15,6 +15,8 @@ const genesis = z.strictObject({
   dataContract: hashField,
   verificationKey: hashField,
   initialModel: hashField,
+  /** Where customers sign: what their passkey assertions are checked against. */
+  relyingParty: z.strictObject({ rpId: z.string().max(253), origins: z.array(z.string().max(300)).min(1).max(16) }),
 });
 
 /** `consent`: the operations a witness co-signed for one epoch of one dealer (blob: CBOR list). */

@@ -74,6 +74,7 @@ const PLANTED: readonly (readonly [string, string, string, ('value' | 'type')?])
   ['raw-records-only-through-the-gate', 'edge-node/train/trainer.ts', 'edge-node/data/records.ts'],
   ['raw-records-only-through-the-gate', 'edge-node/api/customers.ts', 'edge-node/data/records.ts', 'type'],
   ['raw-records-only-through-the-gate', 'scripts/federate.ts', 'edge-node/data/records.ts'],
+  ['files-only-through-the-records', 'edge-node/train/trainer.ts', 'edge-node/data/csv.ts'],
   ['only-openers-open', 'edge-node/round.ts', 'engines/ring/open.ts'],
   ['only-openers-open', 'coordinator/aggregate/sum.ts', 'engines/ring/open.ts'],
   ['heavy-nodeseal', 'coordinator/aggregate/sum.ts', 'node-seal'],

@@ -1,0 +1,26 @@
+// 01: the files of the bundle are what their names say, and every entry is in the one canonical encoding [ENC-1].
+import type { Hex } from '../../protocol/bytes.ts';
+import { entryName, isLeftover } from '../../protocol/transcript/bundle.ts';
+import { type Check, createTally } from './check.ts';
+
+export const bundleCheck: Check = {
+  id: '01',
+  title: 'Every file of the bundle is what its name says',
+  async run({ bundle }) {
+    const tally = createTally();
+    for (const [seq, { name, fault }] of bundle.entries.entries()) {
+      tally.same(`file name of entry ${seq}`, name, entryName(seq));
+      tally.holds(`entry ${name} decodes`, fault === undefined, { got: fault });
+    }
+    let leftovers = 0;
+    for (const name of bundle.blobNames) {
+      if (isLeftover(name)) leftovers++;
+      else if (!/^[0-9a-f]{64}$/.test(name)) tally.fails(`file name of blob ${name}`, 'not a sha256 in hex');
+      else await tally.attempt(`hash of blob ${name}`, () => bundle.blob(`0x${name}` satisfies Hex));
+    }
+    return tally.result(
+      `${bundle.entries.length} entries, ${bundle.blobNames.length - leftovers} blobs` +
+        (leftovers > 0 ? `, ${leftovers} half-written files passed over` : ''),
+    );
+  },
+};

@@ -1,0 +1,78 @@
+// 02: one unbroken chain of entries, nothing missing from it, and the chain's heads inside it [TRA-1] [TRA-2] [TRA-3].
+import { blobsOf } from '../../protocol/transcript/bundle.ts';
+import { type EntryBody, GENESIS_PREV } from '../../protocol/transcript/entry.ts';
+import { type Evidence, entriesOf } from '../evidence.ts';
+import { eventsOf } from '../history.ts';
+import { type Check, createTally, type Tally } from './check.ts';
+
+export const transcriptCheck: Check = {
+  id: '02',
+  title: 'The transcript is one hash chain, complete, and the heads on chain lie in it',
+  async run(evidence) {
+    const tally = createTally();
+    checkChain(evidence, tally);
+    checkBlobsPresent(evidence, tally);
+    checkRounds(evidence, tally);
+    checkHeads(evidence, tally);
+    return tally.result();
+  },
+};
+
+function checkChain({ bundle }: Evidence, tally: Tally): void {
+  let head = GENESIS_PREV;
+  for (const [seq, { entry, hash, name }] of bundle.entries.entries()) {
+    if (entry === undefined) tally.fails(`[TRA-1] entry ${name}`, 'does not decode');
+    else {
+      tally.same(`[TRA-1] entry ${name}: prev`, entry.prev, head);
+      tally.same(`[TRA-1] entry ${name}: seq`, entry.seq, seq);
+      tally.holds(`[TRA-1] entry ${name}: genesis stands first and only there`, (entry.body.type === 'genesis') === (seq === 0));
+    }
+    head = hash;
+  }
+}
+
+function checkBlobsPresent({ bundle }: Evidence, tally: Tally): void {
+  const present = new Set(bundle.blobNames);
+  for (const { entry, name } of bundle.entries) {
+    for (const { what, hash } of entry === undefined ? [] : blobsOf(entry.body)) {
+      tally.holds(`[TRA-2] entry ${name}: ${what} ${hash}`, present.has(hash.slice(2)), { got: 'no such blob' });
+    }
+  }
+}
+
+/** One entry of each kind per published round, and none about a round that the chain knows otherwise. */
+function checkRounds({ bundle, history }: Evidence, tally: Tally): void {
+  const published = new Set(eventsOf(history.events, 'Published').map(({ round }) => round));
+  const failed = new Set(eventsOf(history.events, 'RoundFailed').map(({ round }) => round));
+  for (const type of ['aggregate', 'opened', 'model'] as const) {
+    const rounds = entriesOf(bundle, type).map(({ body }) => body.round);
+    for (const round of published) {
+      tally.same(`round ${round}: number of ${type} entries`, rounds.filter((r) => r === round).length, 1);
+    }
+  }
+  for (const { body } of entriesOf(bundle, 'failed')) {
+    tally.holds(`round ${body.round} is said to have failed`, failed.has(body.round), { got: 'not on chain' });
+  }
+  const last = Math.max(0, ...eventsOf(history.events, 'RoundOpened').map(({ round }) => round));
+  for (const { body } of entriesOf(bundle, 'model')) {
+    // only the round under way may have its model written down and not yet be published
+    const underWay = body.round === last && !failed.has(last);
+    tally.holds(`round ${body.round} has a model`, published.has(body.round) || underWay, { got: 'not published on chain' });
+  }
+}
+
+function checkHeads({ bundle, history }: Evidence, tally: Tally): void {
+  const position = new Map(bundle.entries.map(({ hash }, seq) => [hash, seq]));
+  for (const { round, transcriptHead } of eventsOf(history.events, 'Published')) {
+    const at = position.get(transcriptHead);
+    const model = entriesOf(bundle, 'model').find(({ body }) => body.round === round)?.seq;
+    const later = bundle.entries.findIndex(({ entry }) => entry !== undefined && roundOfBody(entry.body) > round);
+    if (at === undefined) tally.fails(`[TRA-3] round ${round}: published head`, `${transcriptHead} is no entry's hash`);
+    else {
+      tally.holds(`[TRA-3] round ${round}: the published head is at or after its model entry`, model !== undefined && at >= model);
+      tally.holds(`[TRA-3] round ${round}: the published head is before any later round`, later === -1 || at < later);
+    }
+  }
+}
+
+const roundOfBody = (body: EntryBody): number => ('round' in body ? body.round : 0);

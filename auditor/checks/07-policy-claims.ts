@@ -1,0 +1,56 @@
+// 07: every admitted proof verifies again, off chain and by another implementation, and says what the chain recorded.
+import { parseVerificationKey, type VerificationKey } from '../../engines/proof/verification-key.ts';
+import { verifyPolicyProofNoble } from '../../engines/proof/verify-noble.ts';
+import { type EvidenceLevel, claimContext, requirementKey } from '../../protocol/consent/policy.ts';
+import { CONSENT } from '../../protocol/params.ts';
+import type { Evidence } from '../evidence.ts';
+import { genesisBody, textBlob } from '../genesis.ts';
+import { type EventOf, eventsOf, placeName } from '../history.ts';
+import { type Check, createTally, type Tally } from './check.ts';
+
+const WORD = BigInt(CONSENT.grantBitsPerWord);
+
+export const policyClaimsCheck: Check = {
+  id: '07',
+  title: 'Every policy claim on chain is proven, by a proof made for that dealer',
+  async run(evidence) {
+    const tally = createTally();
+    const key = await tally.attempt('verification key', async () =>
+      parseVerificationKey(JSON.parse(await textBlob(evidence, genesisBody(evidence).verificationKey))),
+    );
+    let policies = 0;
+    for (const event of eventsOf(evidence.history.events, 'PoliciesAdmitted')) {
+      policies += event.digests.length;
+      const what = `claim of ${event.dealer} (${placeName(event.at)})`;
+      if (event.call === undefined) tally.unsure(what, 'the transaction does not call the registry directly: no proof to read');
+      else if (key === undefined) tally.unsure(what, 'no verification key to check it with');
+      else checkClaim(evidence, what, event, event.call, key, tally);
+    }
+    return tally.result(`${policies} policies claimed`);
+  },
+};
+
+function checkClaim(
+  { history: { deployment } }: Evidence,
+  what: string,
+  event: EventOf<'PoliciesAdmitted'>,
+  call: NonNullable<EventOf<'PoliciesAdmitted'>['call']>,
+  key: VerificationKey,
+  tally: Tally,
+): void {
+  tally.holds(`${what}: the proof verifies`, verifyPolicyProofNoble(key, call));
+  const [ctx, required0 = 0n, required1 = 0n, minEvidence = 0n, validUntil, floor, cap, ...digests] = call.publicSignals;
+  const context = claimContext(deployment.chainId, deployment.registry, event.dealer);
+  tally.same(`${what}: made for this chain, registry and dealer`, ctx, context);
+  const inWords = required0 >> WORD === 0n && required1 >> WORD === 0n;
+  tally.holds(`${what}: required bits fit their words`, inWords);
+  if (inWords) {
+    const requirement = { required: required0 + (required1 << WORD), minEvidence: Number(minEvidence) as EvidenceLevel };
+    tally.same(`${what}: requirement`, event.requirementKey, requirementKey(requirement));
+  }
+  tally.same(`${what}: validUntil`, BigInt(event.validUntil), validUntil);
+  tally.same(`${what}: accuracy floor`, BigInt(event.accuracyFloorBps), floor);
+  tally.same(`${what}: privacy cap`, BigInt(event.privacyCapMilli), cap);
+  const used = digests.filter((digest) => digest !== 0n);
+  tally.same(`${what}: digests`, event.digests.join(), used.join());
+}

@@ -1,0 +1,84 @@
+// 11: what each dealer of a set sent is what it committed to on chain: signed by it, well-formed, and used once.
+import type { Hex } from '../../protocol/bytes.ts';
+import { decodePayload } from '../../protocol/secagg/payload.ts';
+import { SEALED_SHARE_BYTES, sharesRoot } from '../../protocol/secagg/shares.ts';
+import { entriesOf, type Evidence, type Located, signerOf } from '../evidence.ts';
+import { type Genesis, readGenesis } from '../genesis.ts';
+import { type ChainEvent, type EventOf, eventsOf } from '../history.ts';
+import { replay } from '../replay.ts';
+import { type Check, createTally, type Tally } from './check.ts';
+
+type Upload = Located<'upload'>;
+
+export const uploadsCheck: Check = {
+  id: '11',
+  title: 'Every upload in a set is the one its dealer signed and committed to, well-formed and used once',
+  async run(evidence) {
+    const tally = createTally();
+    const genesis = await tally.attempt('genesis: task and data contract', () => readGenesis(evidence));
+    const uploads = entriesOf(evidence.bundle, 'upload');
+    for (const upload of uploads) await checkUpload(evidence, upload, genesis, tally);
+    checkSets(evidence, uploads, tally);
+    checkUsedOnce(evidence, tally);
+    return tally.result(`${uploads.length} uploads`);
+  },
+};
+
+const nameOf = ({ body }: Upload): string => `round ${body.round}, upload of ${body.dealer}, attempt ${body.attempt}`;
+
+async function checkUpload(evidence: Evidence, upload: Upload, genesis: Genesis | undefined, tally: Tally): Promise<void> {
+  const { body } = upload;
+  const what = nameOf(upload);
+  const signed = {
+    dealer: body.dealer,
+    round: body.round,
+    attempt: body.attempt,
+    payloadHash: body.payload,
+    sharesRoot: sharesRoot(body.sealedShares),
+  };
+  tally.same(`${what}: signed by`, signerOf(evidence, 'Upload', signed, body.signature), body.dealer);
+  if (genesis === undefined) tally.unsure(`${what}: payload`, 'no task to tell its size');
+  else await tally.attempt(`${what}: payload`, async () => decodePayload(await evidence.bundle.blob(body.payload), genesis.blocks));
+  for (const [i, hash] of body.sealedShares.entries()) {
+    await tally.attempt(`${what}: sealed share ${i + 1}`, async () => {
+      const bytes = await evidence.bundle.blob(hash);
+      tally.same(`${what}: bytes of sealed share ${i + 1}`, bytes.length, SEALED_SHARE_BYTES);
+    });
+  }
+}
+
+/** Every member of every set has the upload in the transcript that its last commit before the set names. */
+function checkSets({ history }: Evidence, uploads: readonly Upload[], tally: Tally): void {
+  replay(history.events, (event, before) => {
+    if (event.name !== 'SetFinalised') return;
+    for (const dealer of event.dealers) {
+      const commit = before.rounds.get(event.round)?.commits.get(dealer);
+      if (commit !== undefined) checkMember(commit, holdersAt(history.events, commit), uploads, tally);
+    }
+  });
+}
+
+function checkMember(commit: EventOf<'Committed'>, holders: number, uploads: readonly Upload[], tally: Tally): void {
+  const { round, dealer, attempt } = commit;
+  const own = uploads.filter(({ body }) => body.round === round && body.dealer === dealer && body.attempt === attempt);
+  tally.same(`round ${round}: uploads of ${dealer}, attempt ${attempt}, in the transcript`, own.length, 1);
+  for (const upload of own) {
+    const what = nameOf(upload);
+    tally.same(`${what}: payload hash, against the commit`, upload.body.payload, commit.payloadHash);
+    tally.same(`${what}: shares root, against the commit`, sharesRoot(upload.body.sealedShares), commit.sharesRoot);
+    tally.same(`${what}: one sealed share per key-holder`, upload.body.sealedShares.length, holders);
+  }
+}
+
+const holdersAt = (events: readonly ChainEvent[], moment: ChainEvent): number =>
+  eventsOf(events.slice(0, events.indexOf(moment)), 'KeyHolderRegistered').length;
+
+/** A ciphertext that counts twice is somebody's data counted twice, or a copy of somebody else's. */
+function checkUsedOnce({ history }: Evidence, tally: Tally): void {
+  const users = new Map<Hex, string>();
+  for (const { round, dealer, attempt, payloadHash } of eventsOf(history.events, 'Committed')) {
+    const user = `round ${round}, ${dealer}, attempt ${attempt}`;
+    tally.holds(`${user}: payload is new`, !users.has(payloadHash), { got: `also of ${users.get(payloadHash)}` });
+    users.set(payloadHash, user);
+  }
+}

@@ -1,0 +1,55 @@
+// What a history stands on, read from its first entry: the task, the data contract, and the layout they make.
+import { decodeCbor } from '../protocol/codec.ts';
+import { ConcordatError } from '../protocol/errors.ts';
+import { type DataContract, parseDataContract } from '../protocol/learning/data-contract.ts';
+import { featureCount } from '../protocol/learning/features.ts';
+import { layoutOf, type ModelLayout, parameterCount } from '../protocol/learning/model.ts';
+import { checkTaskContract, parseTask, type Task } from '../protocol/learning/task.ts';
+import { vectorLength } from '../protocol/learning/update.ts';
+import { blocksFor } from '../protocol/secagg/packing.ts';
+import type { z } from 'zod';
+import type { Hex } from '../protocol/bytes.ts';
+import { type BodyOf, entriesOf, type Evidence } from './evidence.ts';
+
+export interface Genesis {
+  readonly body: BodyOf<'genesis'>;
+  readonly task: Task;
+  readonly contract: DataContract;
+  readonly layout: ModelLayout;
+  readonly parameters: number;
+  /** Values of one dealer's update vector: parameters, then two histograms. */
+  readonly valueCount: number;
+  /** Blocks of one payload. */
+  readonly blocks: number;
+}
+
+/** @throws ConcordatError NOT_FOUND when the history has no readable beginning, TASK_INVALID, CONTRACT_INVALID */
+export function genesisBody(evidence: Evidence): BodyOf<'genesis'> {
+  const first = entriesOf(evidence.bundle, 'genesis')[0];
+  if (first === undefined) throw new ConcordatError('NOT_FOUND', 'the bundle has no genesis entry');
+  return first.body;
+}
+
+export async function readGenesis(evidence: Evidence): Promise<Genesis> {
+  const body = genesisBody(evidence);
+  const task = parseTask(await textBlob(evidence, body.task));
+  const contract = parseDataContract(await textBlob(evidence, body.dataContract));
+  checkTaskContract(task, contract);
+  const layout = layoutOf(task, featureCount(contract));
+  const parameters = parameterCount(layout);
+  const valueCount = vectorLength(parameters, task.evaluation.histogramBins);
+  return { body, task, contract, layout, parameters, valueCount, blocks: blocksFor(valueCount) };
+}
+
+export async function textBlob(evidence: Evidence, hash: Hex): Promise<string> {
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await evidence.bundle.blob(hash));
+}
+
+export async function cborBlob<T extends z.ZodType>(
+  evidence: Evidence,
+  hash: Hex,
+  schema: T,
+  maxBytes: number,
+): Promise<z.output<T>> {
+  return decodeCbor(await evidence.bundle.blob(hash), schema, maxBytes);
+}

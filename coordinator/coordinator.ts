@@ -1,0 +1,232 @@
+// The coordinator, assembled: it sees ciphertexts, keeps the transcript, drives rounds and witnesses consent.
+import { join } from 'node:path';
+import { type ChainConnection, connectFederation } from '../engines/chain/connect.ts';
+import { recoverTypedStruct, signTypedStruct } from '../engines/chain/typed-data.ts';
+import { type Identity, loadOrCreateIdentity } from '../engines/keys/identity.ts';
+import { writeOperatorToken } from '../engines/keys/operator-token.ts';
+import { verifyPasskeySignature } from '../engines/keys/passkey.ts';
+import { createSealOpener } from '../engines/ring/open-seal.ts';
+import { createSealRing } from '../engines/ring/seal.ts';
+import { openStore } from '../engines/store/store.ts';
+import type { Clock } from '../kit/clock.ts';
+import { createApp, type HttpService, listen, problemHandler } from '../kit/http.ts';
+import type { Log } from '../kit/log.ts';
+import type { Hex } from '../protocol/bytes.ts';
+import type { RelyingParty } from '../protocol/consent/assertion.ts';
+import { ConcordatError } from '../protocol/errors.ts';
+import { canonicalJson } from '../protocol/consent/canonical-json.ts';
+import type { DataContract } from '../protocol/learning/data-contract.ts';
+import { featureCount } from '../protocol/learning/features.ts';
+import { encodeModel, initialModel, layoutOf, parameterCount } from '../protocol/learning/model.ts';
+import { requirementOfTask, type Task } from '../protocol/learning/task.ts';
+import { vectorLength } from '../protocol/learning/update.ts';
+import { blocksFor } from '../protocol/secagg/packing.ts';
+import { createControlRouter } from './api/control.ts';
+import { createMemberRouter } from './api/members.ts';
+import { type CoordinatorStatus, createPublicRouter } from './api/public.ts';
+import { createLink } from './gateway/link.ts';
+import { createRoundDriver, type RoundOutcome } from './rounds/driver.ts';
+import { createUploads } from './rounds/uploads.ts';
+import { openTranscript, type Transcript } from './transcript/transcript.ts';
+import { createWitnessStore } from './witness/level-store.ts';
+import { createWitness } from './witness/witness.ts';
+
+export interface CoordinatorOptions {
+  readonly directory: string;
+  readonly port: number;
+  readonly rpcUrl: string;
+  readonly federation: Hex;
+  readonly task: Task;
+  readonly contract: DataContract;
+  /** snarkjs' verification key, canonical JSON: goes into the transcript's genesis. */
+  readonly verificationKeyJson: string;
+  readonly keyHolderUrls: readonly string[];
+  readonly relyingParty: RelyingParty;
+}
+
+export interface CoordinatorParts {
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface Coordinator {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+export async function createCoordinator(options: CoordinatorOptions, { clock, log }: CoordinatorParts): Promise<Coordinator> {
+  const identity = await loadOrCreateIdentity(options.directory);
+  const chain = await connectFederation(options.rpcUrl, options.federation, identity.privateKey);
+  await requireRole(chain, identity);
+  const store = await openStore(join(options.directory, 'store'));
+  const bundleDir = join(options.directory, 'bundle');
+  const transcript = await openTranscript(bundleDir);
+  const initialModelHash = await writeGenesis(transcript, chain, options);
+  const token = await writeOperatorToken(identity, options.directory);
+
+  const { task, contract } = options;
+  const layout = layoutOf(task, featureCount(contract));
+  const blocks = blocksFor(vectorLength(parameterCount(layout), task.evaluation.histogramBins));
+  const uploads = createUploads(transcript.entries());
+  const stopping = new AbortController();
+  const declined = new Map<number, Set<Hex>>();
+  const outcomes: RoundOutcome[] = [];
+  const gas: Record<string, { total: number; count: number }> = {};
+  let openRound: number | undefined;
+  let running: Promise<void> | undefined;
+
+  const link = createLink({
+    log,
+    clock,
+    recoverHello: (hello, signature) => recoverTypedStruct(chain.domain, 'Hello', hello, signature),
+    isDealer: chain.federation.isDealer,
+    onDecline: (round, dealer, reason) => {
+      log.info({ round, dealer, reason }, 'dealer declined');
+      declined.set(round, (declined.get(round) ?? new Set()).add(dealer));
+    },
+  });
+
+  const driver = createRoundDriver({
+    ...chain,
+    transcript,
+    uploads,
+    clock,
+    log,
+    task,
+    layout,
+    requirement: requirementOfTask(task, contract),
+    initialModel: initialModelHash,
+    ring: await createSealRing(),
+    opener: await createSealOpener(),
+    urls: options.keyHolderUrls,
+    recoverAnswer: (statement, signature) => recoverTypedStruct(chain.domain, 'Answer', statement, signature),
+    chainNowSeconds: async () => Math.max(await chain.client.blockTimestamp(), Math.floor(clock.nowMs() / 1000)),
+    present: link.present,
+    declined: (round) => declined.get(round) ?? new Set(),
+    signal: stopping.signal,
+    broadcast: link.broadcast,
+    onOpen: (round) => {
+      openRound = round;
+    },
+    gas: (step, used) => {
+      const sum = gas[step] ?? { total: 0, count: 0 };
+      gas[step] = { total: sum.total + used, count: sum.count + 1 };
+    },
+  });
+
+  async function runRounds(rounds: number): Promise<void> {
+    let published = 0;
+    while (published < rounds && !stopping.signal.aborted) {
+      const outcome = await driver.runRound();
+      outcomes.push(outcome);
+      if (outcome.status === 'published') published += 1;
+      else await clock.sleep(1_000, stopping.signal);
+    }
+  }
+
+  const app = createApp();
+  app.use(
+    createPublicRouter({
+      bundleDir,
+      taskJson: canonicalJson(documentOf(task)),
+      contractJson: canonicalJson(contract.document),
+      status: (): CoordinatorStatus => ({
+        address: identity.address,
+        federation: options.federation,
+        chainId: chain.client.chainId,
+        taskHash: task.hash,
+        transcriptHead: transcript.head(),
+        present: [...link.present()],
+        running: running !== undefined,
+        rounds: outcomes,
+        gas,
+      }),
+    }),
+  );
+  const witnessStore = createWitnessStore(store);
+  app.use(
+    createMemberRouter({
+      intake: {
+        transcript,
+        blocks,
+        keyHolderCount: async () => (await chain.federation.keyHolders()).length,
+        isDealer: chain.federation.isDealer,
+        isOpen: (round) => round === openRound,
+        recoverUpload: (upload, signature) => recoverTypedStruct(chain.domain, 'Upload', upload, signature),
+      },
+      witness: {
+        store: witnessStore,
+        transcript,
+        isDealer: chain.federation.isDealer,
+        recoverAnchor: (anchor, signature) => recoverTypedStruct(chain.domain, 'Anchor', anchor, signature),
+        witness: createWitness({
+          store: witnessStore,
+          verifySignature: verifyPasskeySignature,
+          sign: async (anchor) => signTypedStruct(identity.privateKey, chain.domain, 'Anchor', anchor),
+          relyingPartyOf: () => options.relyingParty,
+        }),
+      },
+      onAdmitted: (upload) => {
+        uploads.add(upload);
+        link.broadcast({ type: 'upload-admitted', round: upload.round, dealer: upload.dealer, bytes: upload.bytes });
+      },
+    }),
+  );
+  app.use(
+    createControlRouter({
+      token,
+      run: (rounds) => {
+        if (running !== undefined) throw new ConcordatError('CONFLICT', 'rounds are running already');
+        running = runRounds(rounds)
+          .catch((err) => log.error({ err }, 'the run of rounds ended early'))
+          .finally(() => {
+            running = undefined;
+          });
+      },
+    }),
+  );
+  app.use(problemHandler(log));
+  const http: HttpService = await listen(app, options.port);
+  link.attach(http.server);
+  log.info({ url: http.url, address: identity.address }, 'coordinator listens');
+
+  return {
+    url: http.url,
+    stop: async () => {
+      stopping.abort();
+      link.close();
+      await http.close();
+      await running;
+      await store.close();
+    },
+  };
+}
+
+/** @throws ConcordatError NOT_A_MEMBER when this identity is not the federation's coordinator */
+async function requireRole(chain: ChainConnection, identity: Identity): Promise<void> {
+  if ((await chain.federation.coordinator()) !== identity.address) {
+    throw new ConcordatError('NOT_A_MEMBER', `${identity.address} is not the coordinator`, { address: identity.address });
+  }
+}
+
+function documentOf({ hash: _, ...document }: Task) {
+  return document;
+}
+
+async function writeGenesis(transcript: Transcript, chain: ChainConnection, options: CoordinatorOptions): Promise<Hex> {
+  const { task, contract, relyingParty } = options;
+  const text = (value: string) => transcript.putBlob(new TextEncoder().encode(value));
+  const initial = await transcript.putBlob(encodeModel(initialModel(task, contract)));
+  await transcript.appendOnce({
+    type: 'genesis',
+    chainId: chain.client.chainId,
+    federation: options.federation,
+    task: await text(canonicalJson(documentOf(task))),
+    dataContract: await text(canonicalJson(contract.document)),
+    verificationKey: await text(options.verificationKeyJson),
+    initialModel: initial,
+    relyingParty: { rpId: relyingParty.rpId, origins: [...relyingParty.origins] },
+  });
+  return initial;
+}
+

@@ -1,0 +1,47 @@
+// Anchoring: whatever the book took in since the last epoch is co-signed by the witnesses and put on chain.
+import type { ConsentRegistry } from '../../engines/chain/consent-registry.ts';
+import type { Log } from '../../kit/log.ts';
+import type { Hex } from '../../protocol/bytes.ts';
+import type { ConsentState } from '../../protocol/consent/state.ts';
+import type { AnchorProposal, AnchorProposer } from './anchor-proposal.ts';
+
+export interface AnchoringParts {
+  readonly proposer: AnchorProposer;
+  readonly registry: ConsentRegistry;
+  /** Signatures of the witnesses over the proposed anchor (EIP-712 `Anchor`). */
+  readonly coSign: (proposal: AnchorProposal) => Promise<readonly Hex[]>;
+  readonly log: Log;
+}
+
+export interface Anchoring {
+  /** Anchors everything the book holds; resolves with the state that is then on chain. Calls queue. */
+  flush(): Promise<{ readonly epoch: number; readonly state: ConsentState }>;
+  gasUsed(): number;
+}
+
+export function createAnchoring(parts: AnchoringParts): Anchoring {
+  let queue: Promise<unknown> = Promise.resolve();
+  let gasUsed = 0;
+
+  async function anchorAll() {
+    for (;;) {
+      const proposal = await parts.proposer.propose();
+      if (proposal === undefined) return parts.proposer.anchored();
+      const signatures = await parts.coSign(proposal);
+      const { epoch, operationCount } = proposal.anchor;
+      const receipt = await parts.registry.anchor(proposal.anchor, signatures);
+      gasUsed += receipt.gasUsed;
+      parts.proposer.confirm(proposal.anchor);
+      parts.log.info({ epoch, operationCount, txHash: receipt.txHash }, 'consent anchored');
+    }
+  }
+
+  return {
+    flush: () => {
+      const result = queue.then(anchorAll);
+      queue = result.catch(() => undefined);
+      return result;
+    },
+    gasUsed: () => gasUsed,
+  };
+}

@@ -1,0 +1,157 @@
+// The selection: which buckets a task may use now. New policies are proven once; the rest is a Merkle multiproof.
+import type { Bounds, ConsentRegistry } from '../../engines/chain/consent-registry.ts';
+import { policyClaimInput } from '../../engines/proof/claim.ts';
+import type { PolicyProver } from '../../engines/proof/prove.ts';
+import type { Log } from '../../kit/log.ts';
+import type { Hex } from '../../protocol/bytes.ts';
+import { anchoredRoot } from '../../protocol/consent/anchor.ts';
+import type { Access } from '../../protocol/consent/evaluate.ts';
+import { type Requirement, requirementKey } from '../../protocol/consent/policy.ts';
+import type { ConsentState } from '../../protocol/consent/state.ts';
+import { ConcordatError } from '../../protocol/errors.ts';
+import type { Anchoring } from './anchoring.ts';
+import type { ConsentBook } from './book.ts';
+import { planClaims } from './claim-plan.ts';
+import type { Quotes } from './quotes.ts';
+
+export interface SelectionParts {
+  readonly dealer: Hex;
+  readonly book: ConsentBook;
+  readonly quotes: Quotes;
+  readonly anchoring: Anchoring;
+  readonly registry: ConsentRegistry;
+  readonly prover: PolicyProver;
+  /** Ties proofs to this chain, registry and dealer. */
+  readonly context: bigint;
+  readonly log: Log;
+}
+
+/** What stands on chain for the dealer, and whom it covers. */
+export interface LiveSelection {
+  readonly root: Hex;
+  /** Members of the selected buckets: the most a commit may weigh. */
+  readonly memberCount: number;
+  /** Customer id -> subject. */
+  readonly customers: ReadonlyMap<string, Hex>;
+}
+
+export interface SelectionCosts {
+  proofs: number;
+  provenPolicies: number;
+  proofMs: number;
+  readonly gas: { admitPolicies: number; admitSelection: number; admittedSelections: number };
+}
+
+export interface SelectionKeeper {
+  /** Proves what will be needed for the requirement, whatever the metric says: done ahead of the rounds. */
+  prepare(access: Access): Promise<void>;
+  /** Makes the selection on chain current for this access; undefined when nobody is covered. */
+  ensure(access: Access): Promise<LiveSelection | undefined>;
+  readonly costs: SelectionCosts;
+}
+
+export function createSelectionKeeper(parts: SelectionParts): SelectionKeeper {
+  const { book, registry, dealer, log } = parts;
+  const claims = new Map<string, Bounds>();
+  const admitted = new Map<Hex, { readonly root: Hex; readonly digests: string }>();
+  const costs: SelectionCosts = {
+    proofs: 0,
+    provenPolicies: 0,
+    proofMs: 0,
+    gas: { admitPolicies: 0, admitSelection: 0, admittedSelections: 0 },
+  };
+
+  async function claimOf(key: Hex, digest: bigint): Promise<Bounds | undefined> {
+    const id = `${key}/${digest}`;
+    const known = claims.get(id) ?? (await registry.claimOf(dealer, key, digest));
+    if (known !== undefined) claims.set(id, known);
+    return known;
+  }
+
+  /** Digests of the list that have no claim on chain yet, or one that has run out. */
+  async function unproven(key: Hex, digests: readonly bigint[], nowSeconds: number): Promise<bigint[]> {
+    const missing: bigint[] = [];
+    for (const digest of digests) {
+      const claim = await claimOf(key, digest);
+      if (claim === undefined || claim.validUntil <= nowSeconds) missing.push(digest);
+    }
+    return missing;
+  }
+
+  async function prove(requirement: Requirement, digests: readonly bigint[]): Promise<void> {
+    const key = requirementKey(requirement);
+    const policies = digests.map((digest) => {
+      const opening = parts.quotes.openingOf(digest);
+      if (opening === undefined) throw new ConcordatError('STATE_CORRUPT', 'a bucket without a known policy');
+      return { digest, ...opening };
+    });
+    for (const planned of planClaims(policies)) {
+      const startedMs = performance.now();
+      const proof = await parts.prover.prove(
+        policyClaimInput({ context: parts.context, requirement, bounds: planned.bounds, policies: planned.policies }),
+      );
+      costs.proofMs += performance.now() - startedMs;
+      costs.proofs += 1;
+      costs.provenPolicies += planned.policies.length;
+      const receipt = await registry.admitPolicies(proof);
+      costs.gas.admitPolicies += receipt.gasUsed;
+      for (const { digest } of planned.policies) claims.delete(`${key}/${digest}`);
+      log.info({ policies: planned.policies.length, txHash: receipt.txHash }, 'policies admitted');
+    }
+  }
+
+  /** Those whose *claim* stands now: its bounds may be tighter than the policy's own. */
+  async function standing(key: Hex, digests: readonly bigint[], access: Access): Promise<bigint[]> {
+    const kept: bigint[] = [];
+    for (const digest of digests) {
+      const claim = await claimOf(key, digest);
+      if (claim !== undefined && claimStands(claim, access)) kept.push(digest);
+    }
+    return kept;
+  }
+
+  async function admit(requirement: Requirement, state: ConsentState, root: Hex, digests: readonly bigint[]) {
+    const key = requirementKey(requirement);
+    const wanted = [...digests].sort().join(',');
+    const last = admitted.get(key);
+    if (last?.root === root && last.digests === wanted) return;
+    const receipt = await registry.admitSelection({ requirement, ...state.selectionProof(digests) });
+    admitted.set(key, { root, digests: wanted });
+    costs.gas.admitSelection += receipt.gasUsed;
+    costs.gas.admittedSelections += 1;
+    log.info({ buckets: digests.length, root, txHash: receipt.txHash }, 'selection admitted');
+  }
+
+  return {
+    costs,
+    async prepare(access) {
+      const { state } = await parts.anchoring.flush();
+      const key = requirementKey(access.requirement);
+      // the best metric there could be: what a floor will ever let through
+      const eventually = book.liveDigests({ ...access, attestedAccuracyBps: 10_000 });
+      const anchoredDigests = new Set(state.digests());
+      const candidates = eventually.filter((digest) => anchoredDigests.has(digest));
+      await prove(access.requirement, await unproven(key, candidates, access.nowSeconds));
+    },
+    async ensure(access) {
+      await this.prepare(access);
+      const { state, epoch } = await parts.anchoring.flush();
+      const key = requirementKey(access.requirement);
+      const anchoredDigests = new Set(state.digests());
+      const live = book.liveDigests(access).filter((digest) => anchoredDigests.has(digest));
+      const digests = await standing(key, live, access);
+      if (digests.length === 0) return undefined;
+      const root = anchoredRoot(state.anchor(epoch));
+      await admit(access.requirement, state, root, digests);
+      const memberCount = digests.reduce((sum, digest) => sum + state.membersOf(digest).length, 0);
+      return { root, memberCount, customers: book.customersCoveredBy(digests, state) };
+    },
+  };
+}
+
+/** The contract's own rule for a selection, on one claim. */
+function claimStands(claim: Bounds, access: Access): boolean {
+  const { attestedAccuracyBps, epsilonAfterMilli, nowSeconds } = access;
+  if (claim.validUntil <= nowSeconds || claim.privacyCapMilli < epsilonAfterMilli) return false;
+  return claim.accuracyFloorBps === 0 || (attestedAccuracyBps ?? -1) >= claim.accuracyFloorBps;
+}

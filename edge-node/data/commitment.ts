@@ -1,0 +1,45 @@
+// What a round was trained on, as a commitment: (subject, salted record hash) in a linked Merkle tree. A customer gets
+// proof of use or of absence from it; an auditor on site can open it.
+import { createHash, createHmac } from 'node:crypto';
+import { concatBytes, fromHex, type Hex, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
+import { encodeCanonicalJson } from '../../protocol/consent/canonical-json.ts';
+import { LinkedTree } from '../../protocol/consent/linked-tree.ts';
+import { ConcordatError } from '../../protocol/errors.ts';
+import { PROTOCOL_VERSION } from '../../protocol/params.ts';
+import type { ConsentedRecord } from './gate.ts';
+
+export interface RecordsCommitment {
+  readonly root: Hex;
+  /** (subject, record hash), to be kept for receipts. */
+  readonly leaves: readonly (readonly [subject: Hex, recordHash: Hex])[];
+}
+
+/**
+ * @param secret the dealer's; salts derive from it, so that they need no storage and an outsider cannot guess records
+ * @throws ConcordatError STATE_CORRUPT for a record without a subject
+ */
+export function commitRecords(
+  records: readonly ConsentedRecord[],
+  subjects: ReadonlyMap<string, Hex>,
+  round: number,
+  secret: Uint8Array,
+): RecordsCommitment {
+  const leaves = records.map(({ customerId, row }) => {
+    const subject = subjects.get(customerId);
+    if (subject === undefined) throw new ConcordatError('STATE_CORRUPT', 'a consented record without a subject');
+    return [subject, recordHash(row, recordSalt(secret, round, subject))] as const;
+  });
+  return { root: LinkedTree.of(leaves).root, leaves };
+}
+
+function recordSalt(secret: Uint8Array, round: number, subject: Hex): Uint8Array {
+  const mac = createHmac('sha256', secret).update(`${PROTOCOL_VERSION}/record-salt/${round}/`).update(fromHex(subject));
+  return mac.digest().subarray(0, 16);
+}
+
+const TAG = utf8ToBytes(`${PROTOCOL_VERSION}/record`);
+
+function recordHash(row: ConsentedRecord['row'], salt: Uint8Array): Hex {
+  const bytes = concatBytes(TAG, salt, encodeCanonicalJson(row));
+  return toHex(createHash('sha256').update(bytes).digest());
+}

@@ -1,0 +1,19 @@
+// The three contracts by name: address and ABI in one value, as the client takes them.
+import { Interface } from 'ethers';
+import type { Hex } from '../../protocol/bytes.ts';
+import { consentRegistryAbi } from './abi/consent-registry.ts';
+import { federationAbi } from './abi/federation.ts';
+import { roundLedgerAbi } from './abi/round-ledger.ts';
+import type { ContractRef } from './client.ts';
+
+export const FEDERATION_ABI = new Interface(federationAbi);
+export const CONSENT_REGISTRY_ABI = new Interface(consentRegistryAbi);
+export const ROUND_LEDGER_ABI = new Interface(roundLedgerAbi);
+
+export const federationAt = (address: Hex): ContractRef => ({ name: 'Federation', address, abi: FEDERATION_ABI });
+export const consentRegistryAt = (address: Hex): ContractRef => ({
+  name: 'ConsentRegistry',
+  address,
+  abi: CONSENT_REGISTRY_ABI,
+});
+export const roundLedgerAt = (address: Hex): ContractRef => ({ name: 'RoundLedger', address, abi: ROUND_LEDGER_ABI });

@@ -1,0 +1,98 @@
+// The Federation contract in the domain's terms: who is in, and the parameters.
+import type { Hex } from '../../protocol/bytes.ts';
+import type { ChainClient } from './client.ts';
+import { federationAt } from './contracts.ts';
+import type { Receipt } from './receipts.ts';
+import { asHex, asHexList, asNumber } from './values.ts';
+
+export interface FederationParameters {
+  /** Fewest dealers in an opened sum; at least 2. */
+  readonly minCohort: number;
+  readonly keyHolderThreshold: number;
+  readonly witnessQuorum: number;
+  /** Oldest attestation that still meets an accuracy floor. */
+  readonly metricMaxAgeSeconds: number;
+  readonly verificationKeyHash: Hex;
+}
+
+export interface KeyHolder {
+  readonly address: Hex;
+  /** From 1: the x coordinate of its shares. */
+  readonly index: number;
+  readonly x25519PublicKey: Hex;
+}
+
+export interface Federation {
+  readonly address: Hex;
+  setContracts(registry: Hex, ledger: Hex): Promise<Receipt>;
+  setCoordinator(coordinator: Hex): Promise<Receipt>;
+  registerDealer(dealer: Hex): Promise<Receipt>;
+  removeDealer(dealer: Hex): Promise<Receipt>;
+  registerWitness(witness: Hex): Promise<Receipt>;
+  removeWitness(witness: Hex): Promise<Receipt>;
+  registerKeyHolder(keyHolder: Hex, x25519PublicKey: Hex): Promise<Receipt>;
+  /** Stops everything but anchors (withdrawals) and failRound. */
+  pause(): Promise<Receipt>;
+  unpause(): Promise<Receipt>;
+  parameters(): Promise<FederationParameters>;
+  operator(): Promise<Hex>;
+  coordinator(): Promise<Hex>;
+  registry(): Promise<Hex>;
+  ledger(): Promise<Hex>;
+  dealers(): Promise<Hex[]>;
+  witnesses(): Promise<Hex[]>;
+  /** In the order of registration. */
+  keyHolders(): Promise<KeyHolder[]>;
+  isDealer(party: Hex): Promise<boolean>;
+  isWitness(party: Hex): Promise<boolean>;
+  paused(): Promise<boolean>;
+}
+
+export function createFederation(client: ChainClient, address: Hex): Federation {
+  const contract = federationAt(address);
+  const send = (method: string, ...args: readonly unknown[]) => client.send(contract, method, args);
+  const read = async (method: string, ...args: readonly unknown[]): Promise<unknown> =>
+    (await client.call(contract, method, args))[0];
+
+  return {
+    address,
+    setContracts: (registry, ledger) => send('setContracts', registry, ledger),
+    setCoordinator: (coordinator) => send('setCoordinator', coordinator),
+    registerDealer: (dealer) => send('registerDealer', dealer),
+    removeDealer: (dealer) => send('removeDealer', dealer),
+    registerWitness: (witness) => send('registerWitness', witness),
+    removeWitness: (witness) => send('removeWitness', witness),
+    registerKeyHolder: (keyHolder, x25519PublicKey) => send('registerKeyHolder', keyHolder, x25519PublicKey),
+    pause: () => send('pause'),
+    unpause: () => send('unpause'),
+    async parameters() {
+      const p = (await read('parameters')) as Readonly<Record<keyof FederationParameters, unknown>>;
+      return {
+        minCohort: asNumber(p.minCohort),
+        keyHolderThreshold: asNumber(p.keyHolderThreshold),
+        witnessQuorum: asNumber(p.witnessQuorum),
+        metricMaxAgeSeconds: asNumber(p.metricMaxAgeSeconds),
+        verificationKeyHash: asHex(p.verificationKeyHash),
+      };
+    },
+    operator: async () => asHex(await read('owner')),
+    coordinator: async () => asHex(await read('coordinator')),
+    registry: async () => asHex(await read('registry')),
+    ledger: async () => asHex(await read('ledger')),
+    dealers: async () => asHexList(await read('dealers')),
+    witnesses: async () => asHexList(await read('witnesses')),
+    async keyHolders() {
+      const holders = Array.from(
+        (await read('keyHolders')) as Iterable<{ keyHolder: unknown; x25519PublicKey: unknown }>,
+      );
+      return holders.map((holder, i) => ({
+        address: asHex(holder.keyHolder),
+        index: i + 1,
+        x25519PublicKey: asHex(holder.x25519PublicKey),
+      }));
+    },
+    isDealer: async (party) => (await read('isDealer', party)) === true,
+    isWitness: async (party) => (await read('isWitness', party)) === true,
+    paused: async () => (await read('paused')) === true,
+  };
+}

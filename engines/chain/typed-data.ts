@@ -1,0 +1,118 @@
+// What parties sign (EIP-712), as data: the domain and the four structs of docs/spec/01-encodings.md.
+import { SigningKey, TypedDataEncoder, verifyTypedData } from 'ethers';
+import type { Hex } from '../../protocol/bytes.ts';
+import { ConcordatError } from '../../protocol/errors.ts';
+import { asHex } from './values.ts';
+
+export interface Domain {
+  readonly chainId: number;
+  /** Address of the Federation: the verifying contract of everything that is signed. */
+  readonly federation: Hex;
+}
+
+/** Field order is part of the signature. */
+export const TYPED_STRUCTS = {
+  /** A witness: this is the dealer's consent state. */
+  Anchor: [
+    { name: 'dealer', type: 'address' },
+    { name: 'epoch', type: 'uint64' },
+    { name: 'bucketsRoot', type: 'bytes32' },
+    { name: 'subjectsRoot', type: 'bytes32' },
+    { name: 'logHead', type: 'bytes32' },
+    { name: 'operationCount', type: 'uint64' },
+  ],
+  /** A dealer: these are my bytes. */
+  Upload: [
+    { name: 'dealer', type: 'address' },
+    { name: 'round', type: 'uint64' },
+    { name: 'attempt', type: 'uint32' },
+    { name: 'payloadHash', type: 'bytes32' },
+    { name: 'sharesRoot', type: 'bytes32' },
+  ],
+  /** A key-holder: this is my only answer for the round. */
+  Answer: [
+    { name: 'keyHolder', type: 'address' },
+    { name: 'round', type: 'uint64' },
+    { name: 'setHash', type: 'bytes32' },
+    { name: 'answerHash', type: 'bytes32' },
+  ],
+  /** Whoever opens a link. */
+  Hello: [
+    { name: 'party', type: 'address' },
+    { name: 'issuedAtMs', type: 'uint64' },
+    { name: 'nonce', type: 'bytes32' },
+  ],
+} as const;
+
+export interface StructValues {
+  readonly Anchor: {
+    readonly dealer: Hex;
+    readonly epoch: number;
+    readonly bucketsRoot: Hex;
+    readonly subjectsRoot: Hex;
+    readonly logHead: Hex;
+    readonly operationCount: number;
+  };
+  readonly Upload: {
+    readonly dealer: Hex;
+    readonly round: number;
+    readonly attempt: number;
+    readonly payloadHash: Hex;
+    readonly sharesRoot: Hex;
+  };
+  readonly Answer: {
+    readonly keyHolder: Hex;
+    readonly round: number;
+    readonly setHash: Hex;
+    readonly answerHash: Hex;
+  };
+  readonly Hello: { readonly party: Hex; readonly issuedAtMs: number; readonly nonce: Hex };
+}
+
+export type StructName = keyof StructValues;
+
+const domainOf = ({ chainId, federation }: Domain) => ({
+  name: 'Concordat',
+  version: '1',
+  chainId,
+  verifyingContract: federation,
+});
+
+// ethers wants mutable arrays
+const typesOf = (name: StructName) => ({ [name]: TYPED_STRUCTS[name].map((field) => ({ ...field })) });
+
+/** The 32 bytes that are signed. */
+export function hashTypedStruct<N extends StructName>(domain: Domain, name: N, values: StructValues[N]): Hex {
+  return asHex(TypedDataEncoder.hash(domainOf(domain), typesOf(name), values));
+}
+
+/** 65 bytes r ‖ s ‖ v, low s. */
+export function signTypedStruct<N extends StructName>(
+  privateKey: Hex,
+  domain: Domain,
+  name: N,
+  values: StructValues[N],
+): Hex {
+  return asHex(new SigningKey(privateKey).sign(hashTypedStruct(domain, name, values)).serialized);
+}
+
+/**
+ * The lower-case address whose key signed. Whether that address may say so is the caller's question.
+ * @throws ConcordatError SIGNATURE_INVALID when the bytes are no signature at all
+ */
+export function recoverTypedStruct<N extends StructName>(
+  domain: Domain,
+  name: N,
+  values: StructValues[N],
+  signature: Hex,
+): Hex {
+  // the one form the contract takes; ethers would also read 64 bytes, or v as 0 and 1
+  if (!/^0x[0-9a-f]{128}1[bc]$/.test(signature)) {
+    throw new ConcordatError('SIGNATURE_INVALID', `${name}: not r, s and v (27 or 28) in lower-case hex`);
+  }
+  try {
+    return asHex(verifyTypedData(domainOf(domain), typesOf(name), values, signature));
+  } catch (cause) {
+    throw new ConcordatError('SIGNATURE_INVALID', `${name}: ${(cause as Error).message}`, {}, { cause });
+  }
+}

@@ -1,0 +1,211 @@
+// The tensor engine against plain arithmetic, against automatic differentiation, and against itself in another process.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import '@tensorflow/tfjs-layers'; // registers the gradients that the reference below needs
+import * as tf from '@tensorflow/tfjs-core';
+import { describe, expect, test } from 'vitest';
+import { createTrainer, type TrainingPlan } from '../../engines/tensor/train.ts';
+import { utf8ToBytes } from '../../protocol/bytes.ts';
+import { createPrng, shuffled } from '../../protocol/learning/prng.ts';
+
+const F = 12;
+const ROWS = 150; // not a multiple of the batch: the last batch is smaller
+const LOGISTIC: TrainingPlan = {
+  model: {
+    kind: 'dense',
+    layers: [{ units: 1, activation: 'sigmoid' }],
+    loss: 'sigmoid-cross-entropy',
+    positiveWeight: 15,
+    l2: 0.1,
+  },
+  strategy: { name: 'fedavg', localEpochs: 1, batchSize: 32, learningRate: 0.01 },
+};
+const DEEP: TrainingPlan = {
+  ...LOGISTIC,
+  model: {
+    ...LOGISTIC.model,
+    layers: [
+      { units: 7, activation: 'relu' },
+      { units: 5, activation: 'tanh' },
+      { units: 1, activation: 'sigmoid' },
+    ],
+  },
+};
+
+function examples(label: string) {
+  const prng = createPrng(utf8ToBytes(label), 'test');
+  const features = Float32Array.from({ length: ROWS * F }, () => prng.unit() * 4 - 2);
+  const labels = Uint8Array.from({ length: ROWS }, () => (prng.unit() < 0.1 ? 1 : 0));
+  return { features, labels };
+}
+
+const seed = utf8ToBytes('a seed');
+const digest = (weights: Float32Array) => createHash('sha256').update(new Uint8Array(weights.buffer)).digest('hex');
+
+/** Logistic SGD in float64, straight from the definition. */
+function reference(
+  plan: TrainingPlan,
+  start: Float32Array,
+  data: ReturnType<typeof examples>,
+  epochs: number,
+): Float64Array {
+  const w = Float64Array.from(start);
+  const { batchSize, learningRate } = plan.strategy;
+  const prng = createPrng(seed, 'shuffle');
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    const order = shuffled(ROWS, prng);
+    for (let at = 0; at < ROWS; at += batchSize) {
+      const batch = order.subarray(at, at + batchSize);
+      const gradient = new Float64Array(F + 1);
+      for (const row of batch) {
+        const x = [...data.features.subarray(row * F, (row + 1) * F), 1];
+        const z = x.reduce((sum, cell, j) => sum + cell * (w[j] ?? 0), 0);
+        const y = data.labels[row] ?? 0;
+        const error = (1 / (1 + Math.exp(-z)) - y) * (y === 1 ? plan.model.positiveWeight : 1);
+        for (let j = 0; j <= F; j++) gradient[j] = (gradient[j] ?? 0) + (error * (x[j] ?? 0)) / batch.length;
+      }
+      for (let j = 0; j <= F; j++) {
+        const penalty = j < F ? plan.model.l2 * (w[j] ?? 0) : 0;
+        w[j] = (w[j] ?? 0) - learningRate * ((gradient[j] ?? 0) + penalty);
+      }
+    }
+  }
+  return w;
+}
+
+const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  Array.from(a).reduce((most, x, i) => Math.max(most, Math.abs(x - (b[i] ?? Number.NaN))), 0);
+
+describe('training', () => {
+  test('logistic SGD is that of plain float64 arithmetic, to 1e-5', async () => {
+    const data = examples('plain');
+    const trainer = await createTrainer(LOGISTIC, F);
+    const start = Float32Array.from({ length: F + 1 }, (_, i) => (i - 6) / 10);
+    const weights = await trainer.fit({ ...data, weights: start, seed, epochs: 1 });
+    expect(largestDifference(weights, reference(LOGISTIC, start, data, 1))).toBeLessThan(1e-5);
+    expect(largestDifference(weights, start)).toBeGreaterThan(1e-2);
+  });
+
+  test.each([
+    ['logistic', LOGISTIC],
+    ['three layers', DEEP],
+  ])('gradients by hand are those of automatic differentiation: %s', async (_, plan) => {
+    const data = examples('tape');
+    const whole = { ...plan, strategy: { ...plan.strategy, batchSize: ROWS } };
+    const trainer = await createTrainer(whole, F);
+    const prng = createPrng(seed, 'weights');
+    const size = trainer.layout.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+    const start = Float32Array.from({ length: size }, () => prng.unit() - 0.5);
+    const weights = await trainer.fit({ ...data, weights: start, seed, epochs: 1 });
+
+    let at = 0;
+    const variables = trainer.layout.map(({ shape }) => {
+      const length = shape.reduce((a, b) => a * b, 1);
+      at += length;
+      return tf.variable(tf.tensor(start.slice(at - length, at), [...shape]));
+    });
+    const loss = (): tf.Scalar => {
+      const y = tf.tensor2d(Float32Array.from(data.labels), [ROWS, 1]);
+      let h: tf.Tensor = tf.tensor2d(data.features, [ROWS, F]);
+      let penalty: tf.Tensor = tf.scalar(0);
+      plan.model.layers.forEach(({ activation }, i) => {
+        const kernel = variables[2 * i] as tf.Variable;
+        penalty = tf.add(penalty, tf.mul(plan.model.l2 / 2, tf.sum(tf.square(kernel))));
+        h = tf.add(tf.matMul(h as tf.Tensor2D, kernel as tf.Tensor2D), variables[2 * i + 1] as tf.Variable);
+        if (activation === 'relu') h = tf.relu(h);
+        if (activation === 'tanh') h = tf.tanh(h);
+      });
+      const entropy = tf.add(tf.sub(tf.relu(h), tf.mul(h, y)), tf.log1p(tf.exp(tf.neg(tf.abs(h)))));
+      const weighted = tf.mul(entropy, tf.add(1, tf.mul(y, plan.model.positiveWeight - 1)));
+      return tf.add(tf.mean(weighted), penalty) as tf.Scalar;
+    };
+    tf.tidy(() => tf.train.sgd(plan.strategy.learningRate).minimize(loss, false, variables));
+    const taped = variables.flatMap((variable) => [...variable.dataSync()]);
+    expect(largestDifference(weights, taped)).toBeLessThan(1e-6);
+    expect(largestDifference(weights, start)).toBeGreaterThan(1e-3);
+    tf.dispose(variables);
+  });
+
+  test('leaves no tensor behind, also when it fails', async () => {
+    const data = examples('leak');
+    const trainer = await createTrainer(DEEP, F);
+    const weights = new Float32Array(
+      trainer.layout.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
+    ).fill(0.1);
+    const before = tf.memory().numTensors;
+    const trained = await trainer.fit({ ...data, weights, seed, epochs: 2 });
+    trainer.score(trained, data.features);
+    const features = data.features.slice().fill(Number.NaN, 0, 1);
+    await expect(trainer.fit({ ...data, features, weights, seed, epochs: 1 })).rejects.toThrow('TRAINING_DIVERGED');
+    await expect(
+      trainer.fit({
+        ...data,
+        weights,
+        seed,
+        epochs: 1,
+        onEpoch: () => {
+          throw new Error('stop');
+        },
+      }),
+    ).rejects.toThrow('stop');
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test('scores are in [0, 1] and refuse a matrix or weights of another size', async () => {
+    const trainer = await createTrainer(LOGISTIC, F);
+    const weights = new Float32Array(F + 1).fill(50);
+    const scores = trainer.score(
+      weights,
+      Float32Array.from({ length: 2 * F }, (_, i) => (i < F ? 9 : -9)),
+    );
+    expect([...scores]).toEqual([1, 0]);
+    expect(trainer.score(weights, new Float32Array())).toHaveLength(0);
+    expect(() => trainer.score(weights, new Float32Array(F + 1))).toThrow('MODEL_MISMATCH');
+    expect(() => trainer.score(new Float32Array(F), new Float32Array(F))).toThrow('MODEL_MISMATCH');
+  });
+});
+
+describe('determinism', () => {
+  // WebAssembly's arithmetic is defined bit for bit, but XNNPACK inside picks its kernels by the kind of processor.
+  const GOLDEN_X64 = '0391189d0398068c69b5d1c2fc3d08dd746a34e99087e5581ef62dcc13e0c5e5';
+
+  test('the same rows and seed give the same bits here, in another process, and as frozen', async () => {
+    const trainer = await createTrainer(DEEP, F);
+    const size = trainer.layout.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+    const input = { ...examples('bits'), weights: new Float32Array(size).fill(0.05), epochs: 3 };
+    const here = digest(await trainer.fit({ ...input, seed }));
+    expect(digest(await trainer.fit({ ...input, seed }))).toBe(here);
+    expect(digest(await trainer.fit({ ...input, seed: utf8ToBytes('another') }))).not.toBe(here);
+
+    const program = `
+      import { createHash } from 'node:crypto';
+      import { createTrainer } from './engines/tensor/train.ts';
+      const trainer = await createTrainer(${JSON.stringify(DEEP)}, ${F});
+      const weights = await trainer.fit({
+        features: Float32Array.from(${JSON.stringify([...input.features])}),
+        labels: Uint8Array.from(${JSON.stringify([...input.labels])}),
+        weights: new Float32Array(${size}).fill(0.05), epochs: 3, seed: new TextEncoder().encode('a seed'),
+      });
+      process.stdout.write(createHash('sha256').update(new Uint8Array(weights.buffer)).digest('hex'));`;
+    const there = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program]).toString();
+    expect(there).toBe(here);
+    if (process.arch === 'x64') expect(here).toBe(GOLDEN_X64);
+  });
+
+  test('the backend leaves no listener that turns an orderly stop into a crash', async () => {
+    await createTrainer(LOGISTIC, F);
+    const listeners = ['uncaughtException', 'unhandledRejection'].flatMap((event) =>
+      process.rawListeners(event).map(String),
+    );
+    expect(listeners.filter((text) => /ExitStatus|\{\s*throw reason;?\s*\}/.test(text))).toEqual([]);
+  });
+});
+
+test('the generator is frozen: shuffles decide what a replay computes', () => {
+  const prng = createPrng(utf8ToBytes('seed'), 'label');
+  // computed apart from this code, in Python
+  expect([prng.uint32(), prng.uint32(), prng.uint32()]).toEqual([1_834_844_314, 3_465_304_340, 3_328_911_384]);
+  const order = shuffled(1_000, createPrng(seed, 'shuffle'));
+  expect(new Set(order).size).toBe(1_000);
+  expect(Math.max(...order)).toBe(999);
+});

@@ -1,0 +1,123 @@
+// What the secure-aggregation tests share: the engines, a fixed random stream, a store in memory, and a sealed round.
+import { shake256 } from '@noble/hashes/sha3.js';
+import { createAdder } from '../../coordinator/aggregate/sum.ts';
+import type { KeyHolderAnswer } from '../../coordinator/opening/answers.ts';
+import { createSealer, type SealedUpdate, type SealRequest } from '../../edge-node/seal/seal.ts';
+import { generateSealingKeys, openShare, type SealingKeys } from '../../engines/keys/sealing.ts';
+import { createSealOpener } from '../../engines/ring/open-seal.ts';
+import type { Ring } from '../../engines/ring/ring.ts';
+import { createSealRing } from '../../engines/ring/seal.ts';
+import type { Store } from '../../engines/store/store.ts';
+import { type Hex, keccak256, sha256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
+import { type FillRandom, RING_DEGREE } from '../../protocol/secagg/block.ts';
+import { blocksFor } from '../../protocol/secagg/packing.ts';
+import { decodePayload } from '../../protocol/secagg/payload.ts';
+import { addShares, decodeShare, encodeShare } from '../../protocol/secagg/shamir.ts';
+import { shareAssociatedData } from '../../protocol/secagg/shares.ts';
+
+/** One suite runs over all engines: a new one is a new row. */
+export const ENGINES = [{ name: 'seal', createRing: createSealRing, createOpener: createSealOpener }] as const;
+
+/** Deterministic bytes; for tests and vectors only. */
+export function streamOf(label: string): FillRandom {
+  const stream = shake256.create().update(utf8ToBytes(label));
+  return (bytes) => {
+    stream.xofInto(bytes);
+  };
+}
+
+export function randomWords(label: string, count: number): Uint16Array {
+  const words = new Uint16Array(count);
+  streamOf(label)(new Uint8Array(words.buffer));
+  return words;
+}
+
+/** The engine's store in memory: atomic writes, values copied both ways. */
+export function memoryStore(): Store & { readonly rows: Map<string, Uint8Array> } {
+  const rows = new Map<string, Uint8Array>();
+  return {
+    rows,
+    get: async (key) => rows.get(key)?.slice(),
+    write: async (writes) => {
+      for (const write of writes) {
+        if ('put' in write) rows.set(write.put, write.value.slice());
+        else rows.delete(write.del);
+      }
+    },
+    list: async (prefix) =>
+      [...rows]
+        .filter(([key]) => key.startsWith(prefix))
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([key, value]) => ({ key, value: value.slice() })),
+    close: async () => undefined,
+  };
+}
+
+export const addressOf = (label: string): Hex => toHex(keccak256(utf8ToBytes(label)).slice(12));
+export const LEDGER = addressOf('ledger');
+export const CHAIN_ID = 31337;
+export const SEED = toHex(sha256(utf8ToBytes('round seed')));
+
+export const keysOf = (index: number): SealingKeys => generateSealingKeys(streamOf(`key-holder ${index}`));
+
+export interface SealedRound {
+  readonly dealers: readonly Hex[];
+  readonly requests: readonly SealRequest[];
+  readonly updates: readonly SealedUpdate[];
+  readonly keys: readonly SealingKeys[];
+  /** Exact sums, summed in the clear. */
+  readonly truth: Float64Array;
+}
+
+/** `dealers` sealed updates of random values for `holders` key-holders. */
+export function sealRound(
+  ring: Ring,
+  shape: { dealers: number; holders: number; threshold: number; valueCount: number; round?: number; attempt?: number },
+): SealedRound {
+  const { holders, threshold, valueCount, round = 7, attempt = 1 } = shape;
+  const sealer = createSealer({ ring });
+  const keys = Array.from({ length: holders }, (_, i) => keysOf(i + 1));
+  const keyHolders = keys.map(({ publicKey }, i) => ({ index: i + 1, publicKey }));
+  const dealers = Array.from({ length: shape.dealers }, (_, d) => addressOf(`dealer ${d}`)).sort();
+  const truth = new Float64Array(valueCount);
+  const requests = dealers.map((dealer) => {
+    const values = randomWords(`values of ${dealer}`, valueCount);
+    values.forEach((value, j) => {
+      truth[j] = (truth[j] ?? 0) + value;
+    });
+    return { chainId: CHAIN_ID, ledger: LEDGER, round, attempt, dealer, seed: SEED, values, keyHolders, threshold };
+  });
+  return { dealers, requests, keys, truth, updates: requests.map((request) => sealer.seal(request)) };
+}
+
+/** What honest key-holders answer, computed straight from the sealed shares. */
+export function honestAnswers(round: SealedRound): KeyHolderAnswer[] {
+  return round.keys.map((keys, i) => {
+    const sum = new Uint16Array(RING_DEGREE);
+    round.updates.forEach((update, d) => {
+      const request = round.requests[d];
+      if (request === undefined) throw new Error(`no request ${d}`);
+      const context = { ...request, payloadHash: update.payloadHash };
+      const sealed = update.sealedShares[i] ?? new Uint8Array();
+      addShares(sum, decodeShare(openShare(keys, sealed, shareAssociatedData(context, i + 1))));
+    });
+    return { index: i + 1, bytes: encodeShare(sum) };
+  });
+}
+
+export function sumOf(ring: Ring, round: SealedRound) {
+  const blocks = blocksFor(round.truth.length);
+  const adder = createAdder({ ring }, blocks);
+  for (const { payload } of round.updates) adder.add(decodePayload(payload, blocks));
+  return adder.finish();
+}
+
+/** The code of the ConcordatError that `run` throws, or what else it did. */
+export async function codeOf(run: () => unknown): Promise<string> {
+  try {
+    await run();
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : `threw ${String(error)}`;
+  }
+  return 'nothing thrown';
+}
