@@ -35,7 +35,9 @@ export function relyingPartyOf(assertion: Assertion): RelyingParty {
   const domains = labels.map((_, i) => labels.slice(i).join('.'));
   const rpId = domains.find((domain) => toHex(sha256(utf8ToBytes(domain))) === signed);
   if (rpId === undefined) {
-    throw new ConcordatError('PASSKEY_REFUSED', `signed for another domain than that of ${origin}`, { reason: 'rp-id' });
+    throw new ConcordatError('PASSKEY_REFUSED', `signed for another domain than that of ${origin}`, {
+      reason: 'rp-id',
+    });
   }
   return { rpId, origins: [origin] };
 }

@@ -1,4 +1,7 @@
 // What a history stands on, read from its first entry: the task, the data contract, and the layout they make.
+
+import type { z } from 'zod';
+import type { Hex } from '../protocol/bytes.ts';
 import { decodeCbor } from '../protocol/codec.ts';
 import { ConcordatError } from '../protocol/errors.ts';
 import { type DataContract, parseDataContract } from '../protocol/learning/data-contract.ts';
@@ -7,9 +10,7 @@ import { layoutOf, type ModelLayout, parameterCount } from '../protocol/learning
 import { checkTaskContract, parseTask, type Task } from '../protocol/learning/task.ts';
 import { vectorLength } from '../protocol/learning/update.ts';
 import { blocksFor } from '../protocol/secagg/packing.ts';
-import type { z } from 'zod';
-import type { Hex } from '../protocol/bytes.ts';
-import { type BodyOf, entriesOf, type Evidence } from './evidence.ts';
+import { type BodyOf, type Evidence, entriesOf } from './evidence.ts';
 
 export interface Genesis {
   readonly body: BodyOf<'genesis'>;

@@ -1,5 +1,5 @@
 // Reads a federation's whole history from a chain endpoint: events in order, block times, senders, and calldata.
-import { readRegistryCall, type RegistryCall } from '../engines/chain/calldata.ts';
+import { type RegistryCall, readRegistryCall } from '../engines/chain/calldata.ts';
 import { type ChainClient, createChainClient } from '../engines/chain/client.ts';
 import { createConsentRegistry } from '../engines/chain/consent-registry.ts';
 import { ROUND_LEDGER_ABI } from '../engines/chain/contracts.ts';

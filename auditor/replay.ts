@@ -121,7 +121,8 @@ function applyToRound(event: RoundEvent, state: ChainState): void {
   if (event.name === 'RoundOpened') {
     const untouched = { finalised: undefined, failed: undefined, published: undefined };
     // a second opening of the same number is check 10's to report; the first one stands
-    if (!state.rounds.has(event.round)) state.rounds.set(event.round, { opened: event, commits: new Map(), ...untouched });
+    if (!state.rounds.has(event.round))
+      state.rounds.set(event.round, { opened: event, commits: new Map(), ...untouched });
     return;
   }
   const round = state.rounds.get(event.round);

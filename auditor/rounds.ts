@@ -2,7 +2,7 @@
 import type { Hex } from '../protocol/bytes.ts';
 import { ConcordatError } from '../protocol/errors.ts';
 import { decodePayload, type Payload } from '../protocol/secagg/payload.ts';
-import { type BodyOf, type BodyType, entriesOf, type Evidence } from './evidence.ts';
+import { type BodyOf, type BodyType, type Evidence, entriesOf } from './evidence.ts';
 import type { EventOf } from './history.ts';
 import { replay } from './replay.ts';
 
@@ -55,7 +55,8 @@ export function roundsWith(evidence: Evidence, type: BodyType): AuditedRound[] {
 export function theEntry<T extends BodyType>(evidence: Evidence, type: T, round: number): BodyOf<T> {
   const found = entriesOf(evidence.bundle, type).filter(({ body }) => 'round' in body && body.round === round);
   const [only] = found;
-  if (only === undefined) throw new ConcordatError('NOT_FOUND', `the transcript has no ${type} entry of round ${round}`);
+  if (only === undefined)
+    throw new ConcordatError('NOT_FOUND', `the transcript has no ${type} entry of round ${round}`);
   if (found.length > 1) throw new ConcordatError('CONFLICT', `${found.length} ${type} entries of round ${round}`);
   return only.body;
 }

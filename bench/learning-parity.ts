@@ -109,6 +109,6 @@ console.log(
     `AUC ${mean(figures.fedAuc).toFixed(4)}±${spread(figures.fedAuc).toFixed(4)}; ` +
     `AUC against centralised: mean ${mean(figures.difference).toFixed(4)}, largest ${difference.toFixed(4)} (bar ${BAR.aucDifference})`,
 );
-const met = hits >= BAR.meanHits && Math.abs(mean(figures.difference)) <= BAR.aucDifference;
+const met = hits >= BAR.meanHits && difference <= BAR.aucDifference;
 console.log(met ? 'both bars are met' : 'A BAR IS MISSED');
 process.exitCode = met ? 0 : 1;

@@ -14,7 +14,7 @@ import type { Log } from '../kit/log.ts';
 import type { Hex } from '../protocol/bytes.ts';
 import type { RelyingParty } from '../protocol/consent/assertion.ts';
 import { ConcordatError } from '../protocol/errors.ts';
-import { canonicalJson } from '../protocol/consent/canonical-json.ts';
+import { canonicalJson } from '../protocol/learning/canonical-json.ts';
 import type { DataContract } from '../protocol/learning/data-contract.ts';
 import { featureCount } from '../protocol/learning/features.ts';
 import { encodeModel, initialModel, layoutOf, parameterCount } from '../protocol/learning/model.ts';

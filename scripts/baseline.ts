@@ -46,8 +46,10 @@ export function scoreOf(scores: Float32Array, holdOut: Examples): Score {
 
 /**
  * Epochs of a baseline: as many passes over each record as the federation makes (rounds × local epochs; 50 on CoIL), and 30 at
- * least, which is where the simulator behind the published figures stopped. Both baselines see each record as often as the
- * federation does, with the same model, step size and penalty.
+ * least, which is where the simulator behind the published figures stopped. Same model, step size and penalty.
+ *
+ * Both have converged there. Over 5 splits of CoIL over 8 dealers, AUC at 10 / 30 / 50 / 150 epochs: centralised 0.731 / 0.730
+ * / 0.731 / -, local mean 0.675 / 0.668 / 0.664 / 0.659. So a lone dealer who stops early loses a little less than we report.
  */
 export const baselineEpochs = (task: Task): number => Math.max(30, task.rounds * task.strategy.localEpochs);
 

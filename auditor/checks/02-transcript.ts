@@ -25,7 +25,10 @@ function checkChain({ bundle }: Evidence, tally: Tally): void {
     else {
       tally.same(`[TRA-1] entry ${name}: prev`, entry.prev, head);
       tally.same(`[TRA-1] entry ${name}: seq`, entry.seq, seq);
-      tally.holds(`[TRA-1] entry ${name}: genesis stands first and only there`, (entry.body.type === 'genesis') === (seq === 0));
+      tally.holds(
+        `[TRA-1] entry ${name}: genesis stands first and only there`,
+        (entry.body.type === 'genesis') === (seq === 0),
+      );
     }
     head = hash;
   }
@@ -50,14 +53,14 @@ function checkRounds({ bundle, history }: Evidence, tally: Tally): void {
       tally.same(`round ${round}: number of ${type} entries`, rounds.filter((r) => r === round).length, 1);
     }
   }
-  for (const { body } of entriesOf(bundle, 'failed')) {
-    tally.holds(`round ${body.round} is said to have failed`, failed.has(body.round), { got: 'not on chain' });
-  }
+  // a coordinator writes first and sends then: only the last round's end may be written and not yet be on chain
   const last = Math.max(0, ...eventsOf(history.events, 'RoundOpened').map(({ round }) => round));
-  for (const { body } of entriesOf(bundle, 'model')) {
-    // only the round under way may have its model written down and not yet be published
-    const underWay = body.round === last && !failed.has(last);
-    tally.holds(`round ${body.round} has a model`, published.has(body.round) || underWay, { got: 'not published on chain' });
+  const underWay = published.has(last) || failed.has(last) ? undefined : last;
+  for (const [type, ended] of [['model', published] as const, ['failed', failed] as const]) {
+    for (const { body } of entriesOf(bundle, type)) {
+      const agrees = ended.has(body.round) || body.round === underWay;
+      tally.holds(`round ${body.round}: its ${type} entry agrees with the chain`, agrees);
+    }
   }
 }
 
@@ -69,7 +72,10 @@ function checkHeads({ bundle, history }: Evidence, tally: Tally): void {
     const later = bundle.entries.findIndex(({ entry }) => entry !== undefined && roundOfBody(entry.body) > round);
     if (at === undefined) tally.fails(`[TRA-3] round ${round}: published head`, `${transcriptHead} is no entry's hash`);
     else {
-      tally.holds(`[TRA-3] round ${round}: the published head is at or after its model entry`, model !== undefined && at >= model);
+      tally.holds(
+        `[TRA-3] round ${round}: the published head is at or after its model entry`,
+        model !== undefined && at >= model,
+      );
       tally.holds(`[TRA-3] round ${round}: the published head is before any later round`, later === -1 || at < later);
     }
   }

@@ -29,7 +29,13 @@ export const deploymentCheck: Check = {
 };
 
 const REGISTRY_EVENTS: ReadonlySet<EventName> = new Set(['Anchored', 'PoliciesAdmitted', 'SelectionAdmitted']);
-const LEDGER_EVENTS: ReadonlySet<EventName> = new Set(['RoundOpened', 'Committed', 'SetFinalised', 'RoundFailed', 'Published']);
+const LEDGER_EVENTS: ReadonlySet<EventName> = new Set([
+  'RoundOpened',
+  'Committed',
+  'SetFinalised',
+  'RoundFailed',
+  'Published',
+]);
 
 function checkWiring({ history: { deployment, events } }: Evidence, tally: Tally): void {
   const bound = eventsOf(events, 'ContractsSet');
@@ -40,7 +46,11 @@ function checkWiring({ history: { deployment, events } }: Evidence, tally: Tally
   }
   for (const { name, at } of events) {
     // any contract can emit an event of any name
-    const home = REGISTRY_EVENTS.has(name) ? deployment.registry : LEDGER_EVENTS.has(name) ? deployment.ledger : deployment.federation;
+    const home = REGISTRY_EVENTS.has(name)
+      ? deployment.registry
+      : LEDGER_EVENTS.has(name)
+        ? deployment.ledger
+        : deployment.federation;
     tally.same(`${name} at ${placeName(at)}: emitted by`, at.contract, home);
   }
   tally.same('federation of the registry', deployment.registryFederation, deployment.federation);
@@ -57,7 +67,8 @@ function checkParameters({ history: { deployment, events } }: Evidence, tally: T
   tally.holds('key-holder threshold', reachable, { expected: `1 to ${holders.length}`, got: keyHolderThreshold });
   tally.holds('witness quorum', witnessQuorum >= 1, { expected: '1 or more', got: witnessQuorum });
   tally.holds('oldest metric', metricMaxAgeSeconds >= 1, { expected: '1 s or more', got: metricMaxAgeSeconds });
-  for (const [i, { keyHolder, index }] of holders.entries()) tally.same(`index of key-holder ${keyHolder}`, index, i + 1);
+  for (const [i, { keyHolder, index }] of holders.entries())
+    tally.same(`index of key-holder ${keyHolder}`, index, i + 1);
 }
 
 async function checkVerificationKeyBlob(evidence: Evidence, tally: Tally): Promise<void> {

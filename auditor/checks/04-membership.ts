@@ -1,6 +1,6 @@
 // 04: whoever acted was registered for that role at that moment, and acted in their own name.
 import type { Hex } from '../../protocol/bytes.ts';
-import { entriesOf, type Evidence } from '../evidence.ts';
+import { type Evidence, entriesOf } from '../evidence.ts';
 import { type ChainEvent, type EventName, placeName } from '../history.ts';
 import { type ChainState, replay } from '../replay.ts';
 import { type Check, createTally, type Tally } from './check.ts';
@@ -55,7 +55,9 @@ function checkUploads({ bundle, history }: Evidence, final: ChainState, tally: T
   for (const event of history.events) if (event.name === 'DealerRegistered') everRegistered.add(event.dealer);
   for (const { seq, body } of entriesOf(bundle, 'upload')) {
     tally.holds(`entry ${seq}: uploader ${body.dealer} is a dealer`, everRegistered.has(body.dealer));
-    tally.holds(`entry ${seq}: upload to a round of the chain`, final.rounds.has(body.round), { got: `round ${body.round}` });
+    tally.holds(`entry ${seq}: upload to a round of the chain`, final.rounds.has(body.round), {
+      got: `round ${body.round}`,
+    });
   }
 }
 

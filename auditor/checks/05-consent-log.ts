@@ -3,7 +3,7 @@ import type { Hex } from '../../protocol/bytes.ts';
 import { anchoredRoot } from '../../protocol/consent/anchor.ts';
 import { admitEntry, ConsentState } from '../../protocol/consent/state.ts';
 import { readOperations, relyingPartyOf } from '../consent-log.ts';
-import { entriesOf, type Evidence, type Located } from '../evidence.ts';
+import { type Evidence, entriesOf, type Located } from '../evidence.ts';
 import { type EventOf, eventsOf } from '../history.ts';
 import { type Check, createTally, messageOf, type Tally } from './check.ts';
 
@@ -49,11 +49,14 @@ async function replayDealer(
     for (const fault of best.faults) tally.fails(`${what}: operation`, fault);
     state = best.state;
     const anchor = state.anchor(event.epoch);
-    for (const field of ROOTS) tally.same(`${what}: ${field} anchored, against the replay`, event[field], anchor[field]);
+    for (const field of ROOTS)
+      tally.same(`${what}: ${field} anchored, against the replay`, event[field], anchor[field]);
     tally.same(`${what}: anchored root`, event.root, anchoredRoot(anchor));
   }
   const pages = [...relyingParties];
-  tally.holds(`${dealer}: all customers signed on one relying party's page`, pages.length <= 1, { got: pages.join(', ') });
+  tally.holds(`${dealer}: all customers signed on one relying party's page`, pages.length <= 1, {
+    got: pages.join(', '),
+  });
   return `${dealer.slice(0, 10)}: ${state.operationCount} operations, ${state.subjectCount} customers, page ${pages.join(', ') || '–'}`;
 }
 

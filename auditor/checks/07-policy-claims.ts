@@ -1,7 +1,7 @@
 // 07: every admitted proof verifies again, off chain and by another implementation, and says what the chain recorded.
 import { parseVerificationKey, type VerificationKey } from '../../engines/proof/verification-key.ts';
 import { verifyPolicyProofNoble } from '../../engines/proof/verify-noble.ts';
-import { type EvidenceLevel, claimContext, requirementKey } from '../../protocol/consent/policy.ts';
+import { claimContext, type EvidenceLevel, requirementKey } from '../../protocol/consent/policy.ts';
 import { CONSENT } from '../../protocol/params.ts';
 import type { Evidence } from '../evidence.ts';
 import { genesisBody, textBlob } from '../genesis.ts';
@@ -22,7 +22,8 @@ export const policyClaimsCheck: Check = {
     for (const event of eventsOf(evidence.history.events, 'PoliciesAdmitted')) {
       policies += event.digests.length;
       const what = `claim of ${event.dealer} (${placeName(event.at)})`;
-      if (event.call === undefined) tally.unsure(what, 'the transaction does not call the registry directly: no proof to read');
+      if (event.call === undefined)
+        tally.unsure(what, 'the transaction does not call the registry directly: no proof to read');
       else if (key === undefined) tally.unsure(what, 'no verification key to check it with');
       else checkClaim(evidence, what, event, event.call, key, tally);
     }
@@ -39,13 +40,17 @@ function checkClaim(
   tally: Tally,
 ): void {
   tally.holds(`${what}: the proof verifies`, verifyPolicyProofNoble(key, call));
-  const [ctx, required0 = 0n, required1 = 0n, minEvidence = 0n, validUntil, floor, cap, ...digests] = call.publicSignals;
+  const [ctx, required0 = 0n, required1 = 0n, minEvidence = 0n, validUntil, floor, cap, ...digests] =
+    call.publicSignals;
   const context = claimContext(deployment.chainId, deployment.registry, event.dealer);
   tally.same(`${what}: made for this chain, registry and dealer`, ctx, context);
   const inWords = required0 >> WORD === 0n && required1 >> WORD === 0n;
   tally.holds(`${what}: required bits fit their words`, inWords);
   if (inWords) {
-    const requirement = { required: required0 + (required1 << WORD), minEvidence: Number(minEvidence) as EvidenceLevel };
+    const requirement = {
+      required: required0 + (required1 << WORD),
+      minEvidence: Number(minEvidence) as EvidenceLevel,
+    };
     tally.same(`${what}: requirement`, event.requirementKey, requirementKey(requirement));
   }
   tally.same(`${what}: validUntil`, BigInt(event.validUntil), validUntil);

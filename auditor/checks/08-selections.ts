@@ -20,7 +20,8 @@ export const selectionsCheck: Check = {
       if (event.name !== 'SelectionAdmitted') return;
       buckets += event.bucketCount;
       const what = `selection of ${event.dealer} (${placeName(event.at)})`;
-      if (event.call === undefined) tally.unsure(what, 'the transaction does not call the registry directly: no buckets to read');
+      if (event.call === undefined)
+        tally.unsure(what, 'the transaction does not call the registry directly: no buckets to read');
       else checkSelection(what, event, event.call, before, tally);
     });
     return tally.result(`${buckets} buckets selected`);
@@ -53,7 +54,8 @@ function checkSelection(
   for (const bound of BOUNDS) tally.same(`${what}: ${bound}`, event[bound], bounds[bound]);
 }
 
-const isAscending = (leaves: readonly Hex[]): boolean => leaves.every((leaf, i) => i === 0 || leaf > (leaves[i - 1] ?? leaf));
+const isAscending = (leaves: readonly Hex[]): boolean =>
+  leaves.every((leaf, i) => i === 0 || leaf > (leaves[i - 1] ?? leaf));
 
 function provesAll(root: Hex, leaves: readonly Hex[], proof: readonly Hex[], proofFlags: readonly boolean[]): boolean {
   try {

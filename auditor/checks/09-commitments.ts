@@ -29,7 +29,10 @@ function checkCommit(event: EventOf<'Committed'>, before: ChainState, parameters
   }
   const { opened, commits, finalised, failed } = round;
   tally.holds(`${what}: the round was open`, finalised === undefined && failed === undefined);
-  tally.holds(`${what}: before the deadline`, now < opened.deadline, { expected: `before ${opened.deadline}`, got: now });
+  tally.holds(`${what}: before the deadline`, now < opened.deadline, {
+    expected: `before ${opened.deadline}`,
+    got: now,
+  });
   const last = commits.get(event.dealer)?.attempt ?? 0;
   tally.holds(`${what}: attempt rises`, event.attempt > last, { expected: `over ${last}`, got: event.attempt });
 

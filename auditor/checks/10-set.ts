@@ -36,7 +36,13 @@ function checkStep(evidence: Evidence, event: ChainEvent, before: ChainState, ta
   }
 }
 
-function checkSet(evidence: Evidence, what: string, event: EventOf<'SetFinalised'>, before: ChainState, tally: Tally): void {
+function checkSet(
+  evidence: Evidence,
+  what: string,
+  event: EventOf<'SetFinalised'>,
+  before: ChainState,
+  tally: Tally,
+): void {
   const { dealers, round } = event;
   const commits = before.rounds.get(round)?.commits;
   const ascending = dealers.every((dealer, i) => i === 0 || dealer > (dealers[i - 1] ?? dealer));

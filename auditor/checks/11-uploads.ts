@@ -2,7 +2,7 @@
 import type { Hex } from '../../protocol/bytes.ts';
 import { decodePayload } from '../../protocol/secagg/payload.ts';
 import { SEALED_SHARE_BYTES, sharesRoot } from '../../protocol/secagg/shares.ts';
-import { entriesOf, type Evidence, type Located, signerOf } from '../evidence.ts';
+import { type Evidence, entriesOf, type Located, signerOf } from '../evidence.ts';
 import { type Genesis, readGenesis } from '../genesis.ts';
 import { type ChainEvent, type EventOf, eventsOf } from '../history.ts';
 import { replay } from '../replay.ts';
@@ -26,7 +26,12 @@ export const uploadsCheck: Check = {
 
 const nameOf = ({ body }: Upload): string => `round ${body.round}, upload of ${body.dealer}, attempt ${body.attempt}`;
 
-async function checkUpload(evidence: Evidence, upload: Upload, genesis: Genesis | undefined, tally: Tally): Promise<void> {
+async function checkUpload(
+  evidence: Evidence,
+  upload: Upload,
+  genesis: Genesis | undefined,
+  tally: Tally,
+): Promise<void> {
   const { body } = upload;
   const what = nameOf(upload);
   const signed = {
@@ -38,7 +43,10 @@ async function checkUpload(evidence: Evidence, upload: Upload, genesis: Genesis 
   };
   tally.same(`${what}: signed by`, signerOf(evidence, 'Upload', signed, body.signature), body.dealer);
   if (genesis === undefined) tally.unsure(`${what}: payload`, 'no task to tell its size');
-  else await tally.attempt(`${what}: payload`, async () => decodePayload(await evidence.bundle.blob(body.payload), genesis.blocks));
+  else
+    await tally.attempt(`${what}: payload`, async () =>
+      decodePayload(await evidence.bundle.blob(body.payload), genesis.blocks),
+    );
   for (const [i, hash] of body.sealedShares.entries()) {
     await tally.attempt(`${what}: sealed share ${i + 1}`, async () => {
       const bytes = await evidence.bundle.blob(hash);

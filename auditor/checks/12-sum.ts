@@ -35,5 +35,7 @@ async function checkSum(evidence: Evidence, genesis: Genesis, round: AuditedRoun
     addResidues(sum, (await payloadBlob(evidence, payload, genesis.blocks)).residues);
   }
   const first = sum.findIndex((residue, i) => residue !== stated.residues[i]);
-  tally.holds(`${what}: aggregate, against the recomputed sum`, first === -1, { got: `differs from residue ${first} on` });
+  tally.holds(`${what}: aggregate, against the recomputed sum`, first === -1, {
+    got: `differs from residue ${first} on`,
+  });
 }

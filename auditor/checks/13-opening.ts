@@ -6,7 +6,7 @@ import { createNoiseMeter } from '../../protocol/secagg/noise.ts';
 import { createPackingProfile, unpackSums } from '../../protocol/secagg/packing.ts';
 import { setHash } from '../../protocol/secagg/set.ts';
 import { decodeShare, type IndexedShare, reconstruct } from '../../protocol/secagg/shamir.ts';
-import { entriesOf, type Evidence, signerOf } from '../evidence.ts';
+import { type Evidence, entriesOf, signerOf } from '../evidence.ts';
 import { type Genesis, readGenesis } from '../genesis.ts';
 import { eventsOf } from '../history.ts';
 import { type AuditedRound, payloadBlob, roundsWith, theEntry, wordsOf } from '../rounds.ts';
@@ -46,13 +46,21 @@ async function checkAnswers(evidence: Evidence, round: AuditedRound, tally: Tall
   for (const { body } of entriesOf(evidence.bundle, 'answer')) {
     if (body.round !== round.round) continue;
     const { keyHolder, answer: answerHash } = body;
-    const signer = signerOf(evidence, 'Answer', { keyHolder, round: round.round, setHash: hash, answerHash }, body.signature);
+    const signer = signerOf(
+      evidence,
+      'Answer',
+      { keyHolder, round: round.round, setHash: hash, answerHash },
+      body.signature,
+    );
     tally.same(`${what}, answer of ${keyHolder}: signed for this set by`, signer, keyHolder);
     const index = indices.get(keyHolder);
     tally.holds(`${what}, answer of ${keyHolder}: from a registered key-holder`, index !== undefined);
     if (index === undefined) continue;
     const known = answers.get(index);
-    tally.holds(`${what}, answer of ${keyHolder}: the only one`, known === undefined || known.answerHash === answerHash);
+    tally.holds(
+      `${what}, answer of ${keyHolder}: the only one`,
+      known === undefined || known.answerHash === answerHash,
+    );
     const bytes = await evidence.bundle.blob(answerHash);
     answers.set(index, { share: { index, share: decodeShare(bytes) }, answerHash });
   }
@@ -62,7 +70,9 @@ async function checkAnswers(evidence: Evidence, round: AuditedRound, tally: Tall
   if (!enough) return undefined;
   const { agreeing, outliers } = findOutliers(shares, keyHolderThreshold);
   const agreed = agreeing !== undefined && outliers.length === 0;
-  tally.holds(`${what}: all answers lie on one polynomial`, agreed, { got: `off it: key-holders ${outliers.join() || 'unknown'}` });
+  tally.holds(`${what}: all answers lie on one polynomial`, agreed, {
+    got: `off it: key-holders ${outliers.join() || 'unknown'}`,
+  });
   return agreeing && reconstruct(agreeing.slice(0, keyHolderThreshold));
 }
 
@@ -79,7 +89,9 @@ async function checkOpening(
   else {
     const stated = wordsOf(await evidence.bundle.blob(entry.keySum), RING_DEGREE);
     const wrong = keySum.findIndex((s, i) => s !== stated.getInt32(4 * i, true));
-    tally.holds(`${what}: sum of the keys, against the answers`, wrong === -1, { got: `differs from coefficient ${wrong} on` });
+    tally.holds(`${what}: sum of the keys, against the answers`, wrong === -1, {
+      got: `differs from coefficient ${wrong} on`,
+    });
   }
   const secretSum = keySum ?? readKeySum(await evidence.bundle.blob(entry.keySum));
   const aggregate = await payloadBlob(evidence, theEntry(evidence, 'aggregate', round.round).aggregate, genesis.blocks);
@@ -91,10 +103,14 @@ async function checkOpening(
   const report = meter.report();
   const [low, high] = report.sumSquaresAllowed.map((bound) => bound / report.samples);
   const measured = `variance ${(report.sumSquares / report.samples).toFixed(2)}, largest ${report.maxAbs}`;
-  tally.holds(`${what}: [AGG-1] what is left looks like the noise of ${round.members.length} honest dealers`, report.clean, {
-    expected: `variance ${low?.toFixed(2)} to ${high?.toFixed(2)}, below ${report.maxAbsAllowed}`,
-    got: measured,
-  });
+  tally.holds(
+    `${what}: [AGG-1] what is left looks like the noise of ${round.members.length} honest dealers`,
+    report.clean,
+    {
+      expected: `variance ${low?.toFixed(2)} to ${high?.toFixed(2)}, below ${report.maxAbsAllowed}`,
+      got: measured,
+    },
+  );
   tally.same(`${what}: largest noise stated`, entry.maxNoise, report.maxAbs);
   const values = unpackSums(slots, genesis.valueCount, round.members.length, createPackingProfile());
   const stated = wordsOf(await evidence.bundle.blob(entry.values), genesis.valueCount);

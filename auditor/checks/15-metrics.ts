@@ -34,7 +34,8 @@ async function checkMetrics(evidence: Evidence, genesis: Genesis, round: Audited
   const entry = theEntry(evidence, 'model', round.round);
   for (const metric of ['accuracyBps', 'aucBps'] as const) {
     tally.same(`${what}: ${metric} in the transcript`, entry[metric], expected[metric]);
-    if (round.published !== undefined) tally.same(`${what}: ${metric} on chain`, round.published[metric], expected[metric]);
+    if (round.published !== undefined)
+      tally.same(`${what}: ${metric} on chain`, round.published[metric], expected[metric]);
   }
   return `round ${round.round}: accuracy ${expected.accuracyBps} bps, AUC ${expected.aucBps} bps over ${histogramTotal(histogram)} records`;
 }

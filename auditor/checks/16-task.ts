@@ -48,7 +48,8 @@ function checkRound(
   const base = before.models.get(event.taskHash) ?? body.initialModel;
   tally.same(`${what}: base model`, event.baseModelHash, base);
   // without noise nothing bounds what a model tells of a person, so only customers without a cap may be in it
-  if (task.privacy.mode === 'none') tally.same(`${what}: epsilon of a task without noise`, event.epsilonAfterMilli, NO_PRIVACY_CAP);
+  if (task.privacy.mode === 'none')
+    tally.same(`${what}: epsilon of a task without noise`, event.epsilonAfterMilli, NO_PRIVACY_CAP);
   const { call } = event;
   if (call === undefined) {
     tally.unsure(`${what}: seed`, 'the transaction does not call the ledger directly');

@@ -2,6 +2,7 @@
 import type { ConsentRegistry } from '../../engines/chain/consent-registry.ts';
 import type { Log } from '../../kit/log.ts';
 import type { Hex } from '../../protocol/bytes.ts';
+import { anchoredRoot } from '../../protocol/consent/anchor.ts';
 import type { ConsentState } from '../../protocol/consent/state.ts';
 import type { AnchorProposal, AnchorProposer } from './anchor-proposal.ts';
 
@@ -10,6 +11,8 @@ export interface AnchoringParts {
   readonly registry: ConsentRegistry;
   /** Signatures of the witnesses over the proposed anchor (EIP-712 `Anchor`). */
   readonly coSign: (proposal: AnchorProposal) => Promise<readonly Hex[]>;
+  /** The root that was current before the new anchor. */
+  readonly onRootMoved: (previous: Hex | undefined) => void;
   readonly log: Log;
 }
 
@@ -29,9 +32,11 @@ export function createAnchoring(parts: AnchoringParts): Anchoring {
       if (proposal === undefined) return parts.proposer.anchored();
       const signatures = await parts.coSign(proposal);
       const { epoch, operationCount } = proposal.anchor;
+      const before = parts.proposer.anchored();
       const receipt = await parts.registry.anchor(proposal.anchor, signatures);
       gasUsed += receipt.gasUsed;
       parts.proposer.confirm(proposal.anchor);
+      parts.onRootMoved(before.epoch === 0 ? undefined : anchoredRoot(before.state.anchor(before.epoch)));
       parts.log.info({ epoch, operationCount, txHash: receipt.txHash }, 'consent anchored');
     }
   }

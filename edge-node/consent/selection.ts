@@ -122,30 +122,41 @@ export function createSelectionKeeper(parts: SelectionParts): SelectionKeeper {
     log.info({ buckets: digests.length, root, txHash: receipt.txHash }, 'selection admitted');
   }
 
+  async function prepare(access: Access): Promise<void> {
+    const { state } = await parts.anchoring.flush();
+    const key = requirementKey(access.requirement);
+    // the best metric there could be: what a floor will ever let through
+    const eventually = book.liveDigests({ ...access, attestedAccuracyBps: 10_000 });
+    const anchored = new Set(state.digests());
+    const candidates = eventually.filter((digest) => anchored.has(digest));
+    await prove(access.requirement, await unproven(key, candidates, access.nowSeconds));
+  }
+
+  async function ensure(access: Access): Promise<LiveSelection | undefined> {
+    await prepare(access);
+    const { state, epoch } = await parts.anchoring.flush();
+    const anchored = new Set(state.digests());
+    const live = book.liveDigests(access).filter((digest) => anchored.has(digest));
+    const digests = await standing(requirementKey(access.requirement), live, access);
+    if (digests.length === 0) return undefined;
+    const root = anchoredRoot(state.anchor(epoch));
+    await admit(access.requirement, state, root, digests);
+    const memberCount = digests.reduce((sum, digest) => sum + state.membersOf(digest).length, 0);
+    return { root, memberCount, customers: book.customersCoveredBy(digests, state) };
+  }
+
+  /** One at a time: two callers must not prove the same policies. */
+  let queue: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = queue.then(work, work);
+    queue = result.catch(() => undefined);
+    return result;
+  };
+
   return {
     costs,
-    async prepare(access) {
-      const { state } = await parts.anchoring.flush();
-      const key = requirementKey(access.requirement);
-      // the best metric there could be: what a floor will ever let through
-      const eventually = book.liveDigests({ ...access, attestedAccuracyBps: 10_000 });
-      const anchoredDigests = new Set(state.digests());
-      const candidates = eventually.filter((digest) => anchoredDigests.has(digest));
-      await prove(access.requirement, await unproven(key, candidates, access.nowSeconds));
-    },
-    async ensure(access) {
-      await this.prepare(access);
-      const { state, epoch } = await parts.anchoring.flush();
-      const key = requirementKey(access.requirement);
-      const anchoredDigests = new Set(state.digests());
-      const live = book.liveDigests(access).filter((digest) => anchoredDigests.has(digest));
-      const digests = await standing(key, live, access);
-      if (digests.length === 0) return undefined;
-      const root = anchoredRoot(state.anchor(epoch));
-      await admit(access.requirement, state, root, digests);
-      const memberCount = digests.reduce((sum, digest) => sum + state.membersOf(digest).length, 0);
-      return { root, memberCount, customers: book.customersCoveredBy(digests, state) };
-    },
+    prepare: (access) => inTurn(() => prepare(access)),
+    ensure: (access) => inTurn(() => ensure(access)),
   };
 }
 

@@ -2,9 +2,9 @@
 // proof of use or of absence from it; an auditor on site can open it.
 import { createHash, createHmac } from 'node:crypto';
 import { concatBytes, fromHex, type Hex, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
-import { encodeCanonicalJson } from '../../protocol/consent/canonical-json.ts';
 import { LinkedTree } from '../../protocol/consent/linked-tree.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
+import { canonicalJson } from '../../protocol/learning/canonical-json.ts';
 import { PROTOCOL_VERSION } from '../../protocol/params.ts';
 import type { ConsentedRecord } from './gate.ts';
 
@@ -40,6 +40,6 @@ function recordSalt(secret: Uint8Array, round: number, subject: Hex): Uint8Array
 const TAG = utf8ToBytes(`${PROTOCOL_VERSION}/record`);
 
 function recordHash(row: ConsentedRecord['row'], salt: Uint8Array): Hex {
-  const bytes = concatBytes(TAG, salt, encodeCanonicalJson(row));
+  const bytes = concatBytes(TAG, salt, utf8ToBytes(canonicalJson(row)));
   return toHex(createHash('sha256').update(bytes).digest());
 }

@@ -3,7 +3,7 @@ import { AbiCoder, keccak256, zeroPadValue } from 'ethers';
 import type { Hex } from '../../protocol/bytes.ts';
 import { type Requirement, splitGrants } from '../../protocol/consent/policy.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
-import type { ChainClient, RefusedTransaction } from './client.ts';
+import type { ChainClient, RefusedTransaction, SendOptions } from './client.ts';
 import { roundLedgerAt } from './contracts.ts';
 import { parseLog, readEvents, topicOf } from './events.ts';
 import type { Receipt } from './receipts.ts';
@@ -79,7 +79,7 @@ export interface FinalisedSet {
 export interface RoundLedger {
   readonly address: Hex;
   openRound(opening: RoundOpening): Promise<Receipt & { readonly round: number }>;
-  commit(commit: Commit): Promise<Receipt>;
+  commit(commit: Commit, options?: SendOptions): Promise<Receipt>;
   /** A real transaction that must be refused. @throws ConcordatError CHAIN_ACCEPTED */
   commitExpectingRefusal(commit: Commit): Promise<RefusedTransaction>;
   /** @param dealers in any order; they are sent ascending */
@@ -136,7 +136,7 @@ export function createRoundLedger(client: ChainClient, address: Hex): RoundLedge
       if (opened === undefined) throw new ConcordatError('CHAIN_WRONG', `${address} is not a RoundLedger`);
       return { ...receipt, round: opened.round };
     },
-    commit: (commit) => client.send(contract, 'commit', commitArgs(commit)),
+    commit: (commit, options) => client.send(contract, 'commit', commitArgs(commit), options),
     commitExpectingRefusal: (commit) => client.sendExpectingRevert(contract, 'commit', commitArgs(commit)),
     finaliseSet: (round, dealers) => client.send(contract, 'finaliseSet', [round, dealers.toSorted()]),
     failRound: (round, reason) => client.send(contract, 'failRound', [round, reason]),

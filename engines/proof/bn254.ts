@@ -1,6 +1,6 @@
 // The BN254 kernel: ffjavascript's WebAssembly field and curve functions in an instance and a memory of our own.
 import { buildBn128 } from 'ffjavascript';
-import { webAssembly } from './webassembly.ts';
+import { type WasmMemory, webAssembly } from './webassembly.ts';
 
 export const G1_BYTES = { affine: 64, jacobian: 96 } as const;
 export const G2_BYTES = { affine: 128, jacobian: 192 } as const;
@@ -52,6 +52,7 @@ export type Bn254Functions = FieldFunctions & Group<'g1m'>['fns'] & Group<'g2m'>
 
 /** A memory with a stack allocator: `alloc` moves a mark up, `release(mark)` gives back all that came after it. */
 export interface Bn254 {
+  readonly memory: WasmMemory;
   readonly fn: Bn254Functions;
   alloc(bytes: number): number;
   mark(): number;
@@ -81,6 +82,7 @@ export async function loadBn254(code: Uint8Array): Promise<Bn254> {
     free()[0] = pointer;
   };
   return {
+    memory,
     fn: instance.exports as Bn254Functions,
     mark,
     release,

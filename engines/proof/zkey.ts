@@ -1,13 +1,11 @@
 // Groth16 proving keys in snarkjs' zkey format (version 1): written by our setup, read by our prover and by snarkjs.
 import { FIELD_ORDER } from '../../protocol/consent/policy.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
+import { BASE_FIELD_ORDER } from './base-field.ts';
 import { type Bn254, G1_BYTES, G2_BYTES } from './bn254.ts';
 import { SCALAR_BYTES, writeScalar } from './field.ts';
 import type { R1cs } from './r1cs.ts';
 import { readSections, writeSections } from './sections.ts';
-
-/** Order of the field that BN254's coordinates live in. */
-export const BASE_FIELD_ORDER = 21888242871839275222246405745257275088696311157297823662689037894645226208583n;
 
 /** Affine points in Montgomery form. */
 export interface ProvingPoints {

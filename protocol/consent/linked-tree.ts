@@ -30,7 +30,7 @@ export class LinkedTree {
   private constructor(leaves: readonly LinkedLeaf[], hashes: readonly Uint8Array[], previous?: LinkedTree) {
     this.#leaves = leaves;
     this.#hashes = hashes;
-    this.#tree = MerkleTree.of(hashes, previous?.#tree);
+    this.#tree = MerkleTree.of(hashes, previous === undefined ? undefined : previous.#tree);
   }
 
   /**

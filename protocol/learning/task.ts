@@ -72,8 +72,7 @@ export interface Task extends TaskDocument {
 
 const invalid = (path: string, detail: string) => new ConcordatError('TASK_INVALID', `${path}: ${detail}`, { path });
 
-/** Hash of a task's document; a parsed task carries it as `hash`. */
-export const taskHash = (document: TaskDocument): Hex => toHex(sha256(utf8ToBytes(canonicalJson(document))));
+const taskHash = (document: TaskDocument): Hex => toHex(sha256(utf8ToBytes(canonicalJson(document))));
 
 /**
  * Parses and checks a task. `source` is YAML or JSON.

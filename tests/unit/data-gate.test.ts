@@ -14,6 +14,7 @@ import { ConcordatError } from '../../protocol/errors.ts';
 import { parseDataContract } from '../../protocol/learning/data-contract.ts';
 import { histogramTotal } from '../../protocol/learning/metrics.ts';
 import { initialModel } from '../../protocol/learning/model.ts';
+import { validateRow } from '../../protocol/learning/validate-row.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'concordat-data-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -131,6 +132,22 @@ describe('a file of records', () => {
     writeFileSync(bomb, gzipSync(new Uint8Array(257 * 2 ** 20)));
     expect((await failure(readTable(bomb, CONTRACT))).code).toBe('FILE_UNREADABLE');
   });
+});
+
+test('a record that comes as JSON is checked the same way: no text for a number, no field the contract does not have', async () => {
+  const good = { customer: 'ann', set: 'train', age: 18, plan: 'basic', bought: 0 };
+  expect(validateRow(CONTRACT, good, 1)).toEqual(good);
+  for (const [field, cell] of [
+    ['age', '18'],
+    ['age', Number.NaN],
+    ['age', null],
+    ['plan', 3],
+    ['iban', 'NL00'],
+    ['customer', undefined],
+  ] as const) {
+    const error = await failure(Promise.resolve().then(() => validateRow(CONTRACT, { ...good, [field]: cell }, 7)));
+    expect(error.fields).toMatchObject({ row: 7, field });
+  }
 });
 
 describe('[P3] the consent gate', () => {

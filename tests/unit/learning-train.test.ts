@@ -119,7 +119,9 @@ describe('training', () => {
       const weighted = tf.mul(entropy, tf.add(1, tf.mul(y, plan.model.positiveWeight - 1)));
       return tf.add(tf.mean(weighted), penalty) as tf.Scalar;
     };
-    tf.tidy(() => tf.train.sgd(plan.strategy.learningRate).minimize(loss, false, variables));
+    tf.tidy(() => {
+      tf.train.sgd(plan.strategy.learningRate).minimize(loss, false, variables);
+    });
     const taped = variables.flatMap((variable) => [...variable.dataSync()]);
     expect(largestDifference(weights, taped)).toBeLessThan(1e-6);
     expect(largestDifference(weights, start)).toBeGreaterThan(1e-3);
@@ -205,6 +207,9 @@ test('the generator is frozen: shuffles decide what a replay computes', () => {
   const prng = createPrng(utf8ToBytes('seed'), 'label');
   // computed apart from this code, in Python
   expect([prng.uint32(), prng.uint32(), prng.uint32()]).toEqual([1_834_844_314, 3_465_304_340, 3_328_911_384]);
+  // without rejection, the first third of so large a bound would come up half of the time
+  const low = Array.from({ length: 3_000 }, () => prng.below(3 * 2 ** 30)).filter((draw) => draw < 2 ** 30).length;
+  expect(Math.abs(low - 1_000)).toBeLessThan(100);
   const order = shuffled(1_000, createPrng(seed, 'shuffle'));
   expect(new Set(order).size).toBe(1_000);
   expect(Math.max(...order)).toBe(999);

@@ -4,7 +4,13 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { RingOpener } from '../../engines/ring/open.ts';
 import type { Ring } from '../../engines/ring/ring.ts';
 import { fromHex } from '../../protocol/bytes.ts';
-import { type FillRandom, PRIMES, RESIDUES_PER_BLOCK, RING_DEGREE, VALUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
+import {
+  type FillRandom,
+  PRIMES,
+  RESIDUES_PER_BLOCK,
+  RING_DEGREE,
+  VALUES_PER_BLOCK,
+} from '../../protocol/secagg/block.ts';
 import { createNoiseMeter } from '../../protocol/secagg/noise.ts';
 import { expandA } from '../../protocol/secagg/public-a.ts';
 import { CBD_POLYNOMIAL_BYTES, sampleCbd } from '../../protocol/secagg/sampling.ts';
@@ -58,9 +64,20 @@ describe.each(ENGINES)('engine $name', ({ createRing, createOpener }) => {
     const secret = sample(streamOf('s'));
     const [whole, parts, random] = [new Uint32Array(values.length), new Uint32Array(values.length), streamOf('e')];
     ring.seal({ seed, secret, values, fillRandom: streamOf('e'), out: whole });
-    for (const [from, to] of [[0, 2], [2, 3], [3, 5]] as const) {
+    for (const [from, to] of [
+      [0, 2],
+      [2, 3],
+      [3, 5],
+    ] as const) {
       const [a, b] = [from * VALUES_PER_BLOCK, to * VALUES_PER_BLOCK];
-      ring.seal({ seed, secret, values: values.subarray(a, b), fillRandom: random, firstBlock: from, out: parts.subarray(a, b) });
+      ring.seal({
+        seed,
+        secret,
+        values: values.subarray(a, b),
+        fillRandom: random,
+        firstBlock: from,
+        out: parts.subarray(a, b),
+      });
     }
     expect(parts).toEqual(whole);
     const { values: opened, noise } = open(secret, whole, 1);
@@ -113,7 +130,11 @@ describe.each(ENGINES)('engine $name', ({ createRing, createOpener }) => {
   });
 
   test('one wrong coefficient of S, by one, leaves uniform noise', () => {
-    const [secret, values, out] = [sample(fill), randomWords('v', VALUES_PER_BLOCK), new Uint32Array(RESIDUES_PER_BLOCK)];
+    const [secret, values, out] = [
+      sample(fill),
+      randomWords('v', VALUES_PER_BLOCK),
+      new Uint32Array(RESIDUES_PER_BLOCK),
+    ];
     ring.seal({ seed, secret, values, fillRandom: fill, out });
     secret[4095] = (secret[4095] ?? 0) + 1;
     const { noise } = open(secret, out, 1);

@@ -1,7 +1,10 @@
 // Sealed shares: the key agreement, and everything that must not open.
+import { x25519 } from '@noble/curves/ed25519.js';
+import { hkdf } from '@noble/hashes/hkdf.js';
+import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
 import { describe, expect, test } from 'vitest';
 import { generateSealingKeys, openShare, sealShare } from '../../engines/keys/sealing.ts';
-import { fromHex, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
+import { concatBytes, fromHex, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
 import { SHARE_BYTES } from '../../protocol/secagg/shamir.ts';
 import { SEALED_SHARE_BYTES } from '../../protocol/secagg/shares.ts';
 import { codeOf, keysOf, streamOf } from './secagg-fixtures.ts';
@@ -10,8 +13,16 @@ const keys = keysOf(1);
 const context = utf8ToBytes('for this');
 const plaintext = new Uint8Array(SHARE_BYTES).map((_, i) => i % 251);
 
-test('public keys are those of RFC 7748 section 6.1', () => {
-  const privateKey = fromHex('0x77076d0a7318a57d3c16c17251b26645d' + '');
+test('a second implementation, from the text of the spec alone, opens it', async () => {
+  const sealed = sealShare(keys.publicKey, plaintext, context);
+  expect(keys.publicKey).toEqual(x25519.getPublicKey(keys.privateKey));
+  const ephemeral = sealed.slice(0, 32);
+  const secret = x25519.getSharedSecret(keys.privateKey, ephemeral);
+  const salt = concatBytes(ephemeral, keys.publicKey);
+  const raw = new Uint8Array(hkdf(nobleSha256, secret, salt, utf8ToBytes('concordat/1/share'), 32));
+  const key = await crypto.subtle.importKey('raw', raw, 'AES-GCM', false, ['decrypt']);
+  const algorithm = { name: 'AES-GCM', iv: new Uint8Array(12), additionalData: new Uint8Array(context) };
+  expect(new Uint8Array(await crypto.subtle.decrypt(algorithm, key, sealed.slice(32)))).toEqual(plaintext);
 });
 
 test('opens to what was sealed; every sealing is fresh', () => {

@@ -1,0 +1,117 @@
+// Runs every numbered check over the evidence, always all of them, and says what was looked at and what was wrong.
+import type { Hex } from '../protocol/bytes.ts';
+import { PROTOCOL_VERSION } from '../protocol/params.ts';
+import { bundleCheck } from './checks/01-bundle.ts';
+import { transcriptCheck } from './checks/02-transcript.ts';
+import { deploymentCheck } from './checks/03-deployment.ts';
+import { membershipCheck } from './checks/04-membership.ts';
+import { consentLogCheck } from './checks/05-consent-log.ts';
+import { witnessesCheck } from './checks/06-witnesses.ts';
+import { policyClaimsCheck } from './checks/07-policy-claims.ts';
+import { selectionsCheck } from './checks/08-selections.ts';
+import { commitmentsCheck } from './checks/09-commitments.ts';
+import { setCheck } from './checks/10-set.ts';
+import { uploadsCheck } from './checks/11-uploads.ts';
+import { sumCheck } from './checks/12-sum.ts';
+import { openingCheck } from './checks/13-opening.ts';
+import { modelCheck } from './checks/14-model.ts';
+import { metricsCheck } from './checks/15-metrics.ts';
+import { taskCheck } from './checks/16-task.ts';
+import { type Check, type CheckResult, messageOf } from './checks/check.ts';
+import type { Evidence } from './evidence.ts';
+import { eventsOf } from './history.ts';
+
+export const CHECKS: readonly Check[] = [
+  bundleCheck,
+  transcriptCheck,
+  deploymentCheck,
+  membershipCheck,
+  consentLogCheck,
+  witnessesCheck,
+  policyClaimsCheck,
+  selectionsCheck,
+  commitmentsCheck,
+  setCheck,
+  uploadsCheck,
+  sumCheck,
+  openingCheck,
+  modelCheck,
+  metricsCheck,
+  taskCheck,
+];
+
+export type Verdict = 'pass' | 'fail' | 'inconclusive';
+
+export interface CheckReport extends CheckResult {
+  readonly id: string;
+  readonly title: string;
+  readonly verdict: Verdict;
+}
+
+export interface Report {
+  readonly formatVersion: 'concordat/1/audit-report';
+  readonly protocolVersion: string;
+  readonly federation: Hex;
+  readonly chainId: number;
+  /** The last block and the last transcript entry that were read: what this report speaks about. */
+  readonly headBlock: number;
+  readonly transcriptHead: Hex | undefined;
+  readonly rounds: { readonly opened: number; readonly published: number; readonly failed: number };
+  readonly checks: readonly CheckReport[];
+  readonly checksRun: number;
+  /** Checks that do not hold: those that failed, and those that could not decide. */
+  readonly checksFailed: number;
+}
+
+/** Never throws: whatever goes wrong inside a check is that check's failure. */
+export async function verify(
+  evidence: Evidence,
+  onCheck: (check: CheckReport) => void = () => undefined,
+  checks: readonly Check[] = CHECKS,
+): Promise<Report> {
+  const { deployment, events, headBlock } = evidence.history;
+  const published = eventsOf(events, 'Published').length;
+  const reports: CheckReport[] = [];
+  for (const check of checks) {
+    const report = judge(check, await run(check, evidence), published > 0);
+    reports.push(report);
+    onCheck(report);
+  }
+  return {
+    formatVersion: 'concordat/1/audit-report',
+    protocolVersion: PROTOCOL_VERSION,
+    federation: deployment.federation,
+    chainId: deployment.chainId,
+    headBlock,
+    transcriptHead: evidence.bundle.entries.at(-1)?.hash,
+    rounds: {
+      opened: eventsOf(events, 'RoundOpened').length,
+      published,
+      failed: eventsOf(events, 'RoundFailed').length,
+    },
+    checks: reports,
+    checksRun: reports.length,
+    checksFailed: reports.filter(({ verdict }) => verdict !== 'pass').length,
+  };
+}
+
+async function run(check: Check, evidence: Evidence): Promise<CheckResult> {
+  try {
+    return await check.run(evidence);
+  } catch (cause) {
+    const failures = [{ what: 'the check broke off', got: messageOf(cause) }];
+    return { checked: 1, failed: 1, inconclusive: 0, failures, note: '' };
+  }
+}
+
+/** A published round leaves something to look at for every check; without one, there is nothing to say yes to either. */
+function judge({ id, title }: Check, result: CheckResult, somethingPublished: boolean): CheckReport {
+  if (result.checked === 0) {
+    const failures = [{ what: 'there was nothing to check', expected: 'at least one', got: '0' }];
+    const counts = somethingPublished ? { failed: 1, inconclusive: 0 } : { failed: 0, inconclusive: 1 };
+    const verdict = somethingPublished ? 'fail' : 'inconclusive';
+    return { id, title, verdict, checked: 0, ...counts, failures, note: result.note };
+  }
+  const verdict = result.failed > 0 ? 'fail' : result.inconclusive > 0 ? 'inconclusive' : 'pass';
+  return { id, title, verdict, ...result };
+}

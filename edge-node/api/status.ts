@@ -1,0 +1,28 @@
+// How the edge node is doing: counts and timings, nothing of any customer.
+import express, { type Router } from 'express';
+import type { SelectionCosts } from '../consent/selection.ts';
+import type { DrillReport } from '../drill.ts';
+import type { RoundResult } from '../round.ts';
+
+export interface EdgeStatus {
+  readonly address: string;
+  readonly records: number;
+  readonly operations: number;
+  readonly policies: number;
+  readonly ready: boolean;
+  readonly costs: SelectionCosts;
+  readonly anchorGas: number;
+  readonly rounds: readonly RoundResult[];
+  readonly drills: readonly DrillReport[];
+}
+
+export function createStatusRouter(status: () => EdgeStatus): Router {
+  const router = express.Router();
+  router.get('/v1/health', (_request, response) => {
+    response.json({ ok: true });
+  });
+  router.get('/v1/status', (_request, response) => {
+    response.json(status());
+  });
+  return router;
+}

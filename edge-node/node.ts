@@ -1,0 +1,228 @@
+// An edge node, assembled: one dealer's records, consent book and part in rounds. Records never leave this process.
+import { join } from 'node:path';
+import { connectFederation } from '../engines/chain/connect.ts';
+import { signTypedStruct } from '../engines/chain/typed-data.ts';
+import { loadOrCreateIdentity } from '../engines/keys/identity.ts';
+import { writeOperatorToken } from '../engines/keys/operator-token.ts';
+import { verifyPasskeySignature } from '../engines/keys/passkey.ts';
+import { preparePolicyCircuit } from '../engines/proof/artifacts.ts';
+import { createProver } from '../engines/proof/prove.ts';
+import { createSealRing } from '../engines/ring/seal.ts';
+import { openStore } from '../engines/store/store.ts';
+import { startTensorBackend } from '../engines/tensor/backend.ts';
+import type { Clock } from '../kit/clock.ts';
+import { createApp, listen, problemHandler, request } from '../kit/http.ts';
+import type { Log } from '../kit/log.ts';
+import type { Hex } from '../protocol/bytes.ts';
+import type { RelyingParty } from '../protocol/consent/assertion.ts';
+import { claimContext, NO_PRIVACY_CAP } from '../protocol/consent/policy.ts';
+import { ConcordatError } from '../protocol/errors.ts';
+import type { DataContract } from '../protocol/learning/data-contract.ts';
+import { featureCount } from '../protocol/learning/features.ts';
+import { decodeModel, layoutOf, modelHash } from '../protocol/learning/model.ts';
+import { checkTaskContract, requirementOfTask, type Task } from '../protocol/learning/task.ts';
+import { createConsentRouter } from './api/consent.ts';
+import { createOperatorRouter } from './api/operator.ts';
+import { createStatusRouter } from './api/status.ts';
+import { createAnchorProposer } from './consent/anchor-proposal.ts';
+import { createAnchoring } from './consent/anchoring.ts';
+import { openConsentBook } from './consent/book.ts';
+import { createInvitations } from './consent/invitations.ts';
+import { createQuotes } from './consent/quotes.ts';
+import { createReadiness } from './consent/readiness.ts';
+import { createSelectionKeeper } from './consent/selection.ts';
+import { createConsentLogStore, createProposalStore } from './consent/stores.ts';
+import { createConsentGate } from './data/gate.ts';
+import { createDrill } from './drill.ts';
+import { createCoordinatorLink } from './link/link.ts';
+import { createParticipations } from './participation.ts';
+import { createRoundFollower } from './rounds.ts';
+import { createOneTimeSealer } from './seal/once.ts';
+import { createSealer } from './seal/seal.ts';
+import { createCoSigner } from './witnesses.ts';
+
+export interface EdgeNodeOptions {
+  readonly directory: string;
+  readonly cacheDir: string;
+  readonly port: number;
+  readonly rpcUrl: string;
+  readonly federation: Hex;
+  readonly coordinatorUrl: string;
+  readonly witnessUrls: readonly string[];
+  /** The dealer's own CSV. */
+  readonly recordsFile: string;
+  readonly contract: DataContract;
+  /** The task this dealer agreed to; rounds of any other are refused. */
+  readonly task: Task;
+  readonly relyingParty: RelyingParty;
+}
+
+export interface EdgeNode {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+export async function createEdgeNode(
+  options: EdgeNodeOptions,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): Promise<EdgeNode> {
+  const { task, contract, relyingParty } = options;
+  checkTaskContract(task, contract);
+  const identity = await loadOrCreateIdentity(options.directory);
+  const token = await writeOperatorToken(identity, options.directory);
+  const gate = await createConsentGate(options.recordsFile, contract);
+  const chain = await connectFederation(options.rpcUrl, options.federation, identity.privateKey);
+  if (!(await chain.federation.isDealer(identity.address))) {
+    throw new ConcordatError('NOT_A_MEMBER', `${identity.address} is not a registered dealer`, { address: identity.address });
+  }
+  const artifacts = await preparePolicyCircuit({ cacheDir: options.cacheDir });
+  await requireSameKey(artifacts.verificationKeyHash, chain);
+  const store = await openStore(join(options.directory, 'store'));
+
+  const quotes = createQuotes(identity.secret);
+  const invitations = createInvitations(identity.secret);
+  const book = await openConsentBook({
+    dealer: identity.address,
+    store: createConsentLogStore(store),
+    relyingParty,
+    quotes,
+    invitations,
+    verifySignature: verifyPasskeySignature,
+  });
+  const lastAnchor = await chain.registry.currentAnchor(identity.address);
+  const drill = createDrill();
+  const anchoring = createAnchoring({
+    proposer: createAnchorProposer(
+      book,
+      createProposalStore(store),
+      lastAnchor && { dealer: identity.address, ...pickAnchor(lastAnchor) },
+    ),
+    registry: chain.registry,
+    coSign: createCoSigner(options.witnessUrls, chain, identity),
+    onRootMoved: drill.rootMoved,
+    log,
+  });
+  const prover = createProver({ artifacts, cacheDir: join(options.directory, 'proofs') });
+  const selections = createSelectionKeeper({
+    dealer: identity.address,
+    book,
+    quotes,
+    anchoring,
+    registry: chain.registry,
+    prover,
+    context: claimContext(chain.client.chainId, chain.registry.address, identity.address),
+    log,
+  });
+  const participations = createParticipations(store);
+  const requirement = requirementOfTask(task, contract);
+  const chainNowSeconds = async () => Math.max(await chain.client.blockTimestamp(), Math.floor(clock.nowMs() / 1000));
+  const readiness = createReadiness({
+    operationCount: () => book.state().operationCount,
+    prepare: async () => {
+      const attestation = await chain.ledger.attestationOf(task.hash);
+      await selections.ensure({
+        requirement,
+        nowSeconds: await chainNowSeconds(),
+        attestedAccuracyBps: attestation?.accuracyBps,
+        epsilonAfterMilli: NO_PRIVACY_CAP,
+      });
+    },
+    log,
+  });
+
+  const layout = layoutOf(task, featureCount(contract));
+  const follower = createRoundFollower({
+    chain,
+    clock,
+    log,
+    decline: (round, reason) => link.decline(round, reason),
+    roundParts: {
+      identity,
+      chain,
+      task,
+      contract,
+      requirement,
+      gate,
+      selections,
+      sealer: createOneTimeSealer({ sealer: createSealer({ ring: await createSealRing() }), journal: store }),
+      participations,
+      fetchModel: async (hash) => {
+        const bytes = await request(`${options.coordinatorUrl}/v1/bundle/blobs/${hash.slice(2)}`);
+        if (modelHash(bytes) !== hash) throw new ConcordatError('MODEL_MISMATCH', 'the coordinator sent another model');
+        return decodeModel(bytes, layout);
+      },
+      sendUpload: async (body) => {
+        const headers = { 'content-type': 'application/cbor' };
+        await request(`${options.coordinatorUrl}/v1/uploads`, { method: 'POST', headers, body });
+      },
+      chainNowSeconds,
+      takeDrill: drill.take,
+      log,
+    },
+  });
+  const link = createCoordinatorLink(options.coordinatorUrl, {
+    log,
+    clock,
+    party: identity.address,
+    signHello: async (hello) => signTypedStruct(identity.privateKey, chain.domain, 'Hello', hello),
+    onEvent: (event) => {
+      if (event.type === 'round-opened' || event.type === 'welcome') follower.wake();
+    },
+  });
+
+  const app = createApp();
+  app.use(createConsentRouter({ book, quotes, anchoring, participations, onChange: readiness.changed }));
+  app.use(createOperatorRouter({ token, gate, invitations, drill }));
+  app.use(
+    createStatusRouter(() => ({
+      address: identity.address,
+      records: gate.recordCount,
+      operations: book.state().operationCount,
+      policies: book.state().digests().length,
+      ready: readiness.ready(),
+      costs: selections.costs,
+      anchorGas: anchoring.gasUsed(),
+      rounds: follower.results(),
+      drills: drill.reports(),
+    })),
+  );
+  app.use(problemHandler(log));
+  const http = await listen(app, options.port);
+
+  await startTensorBackend();
+  link.start();
+  follower.start();
+  readiness.changed();
+  log.info({ url: http.url, address: identity.address, records: gate.recordCount }, 'edge node listens');
+  return {
+    url: http.url,
+    stop: async () => {
+      link.stop();
+      await http.close();
+      await prover.stop();
+      await follower.stop();
+      await readiness.stop();
+      await store.close();
+    },
+  };
+}
+
+async function requireSameKey(ours: Hex, chain: Awaited<ReturnType<typeof connectFederation>>): Promise<void> {
+  const { verificationKeyHash } = await chain.federation.parameters();
+  if (verificationKeyHash !== ours) {
+    throw new ConcordatError('CHAIN_WRONG', 'the federation verifies proofs with another key than this node proves with', {
+      onChain: verificationKeyHash,
+      ours,
+    });
+  }
+}
+
+function pickAnchor({ epoch, bucketsRoot, subjectsRoot, logHead, operationCount }: {
+  readonly epoch: number;
+  readonly bucketsRoot: Hex;
+  readonly subjectsRoot: Hex;
+  readonly logHead: Hex;
+  readonly operationCount: number;
+}) {
+  return { epoch, bucketsRoot, subjectsRoot, logHead, operationCount };
+}

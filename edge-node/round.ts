@@ -1,0 +1,222 @@
+// One round at a dealer, in one sentence: gate, train, clip, quantise, seal, send, commit; and again when consent moved on.
+import { createHmac } from 'node:crypto';
+import type { ChainConnection } from '../engines/chain/connect.ts';
+import type { RoundRecord } from '../engines/chain/round-ledger.ts';
+import type { RefusedTransaction } from '../engines/chain/client.ts';
+import { signTypedStruct } from '../engines/chain/typed-data.ts';
+import type { Identity } from '../engines/keys/identity.ts';
+import type { Log } from '../kit/log.ts';
+import { fromHex, type Hex } from '../protocol/bytes.ts';
+import { encodeCbor } from '../protocol/codec.ts';
+import type { Access } from '../protocol/consent/evaluate.ts';
+import type { Requirement } from '../protocol/consent/policy.ts';
+import { ConcordatError } from '../protocol/errors.ts';
+import type { DataContract } from '../protocol/learning/data-contract.ts';
+import type { Model } from '../protocol/learning/model.ts';
+import type { Task } from '../protocol/learning/task.ts';
+import { clip, quantise, weightFraction } from '../protocol/learning/update.ts';
+import type { LiveSelection, SelectionKeeper } from './consent/selection.ts';
+import { commitRecords, type RecordsCommitment } from './data/commitment.ts';
+import type { ConsentedRecord, ConsentGate } from './data/gate.ts';
+import type { Participations } from './participation.ts';
+import type { OneTimeSealer } from './seal/once.ts';
+import type { Recipient, SealedUpdate } from './seal/seal.ts';
+import { trainLocally } from './train/local.ts';
+
+export interface RoundParts {
+  readonly identity: Identity;
+  readonly chain: ChainConnection;
+  readonly task: Task;
+  readonly contract: DataContract;
+  readonly requirement: Requirement;
+  readonly gate: ConsentGate;
+  readonly selections: SelectionKeeper;
+  readonly sealer: OneTimeSealer;
+  readonly participations: Participations;
+  readonly fetchModel: (hash: Hex) => Promise<Model>;
+  readonly sendUpload: (body: Uint8Array) => Promise<void>;
+  readonly chainNowSeconds: () => Promise<number>;
+  /** Set while a drill waits: this root is committed first, to be refused on the record. */
+  readonly takeDrill: () => { readonly staleRoot: Hex; readonly report: (refused: RefusedTransaction) => void } | undefined;
+  readonly log: Log;
+}
+
+export type RoundResult =
+  | { readonly took: 'part'; readonly round: number; readonly records: number; readonly bytes: number; readonly timingsMs: RoundTimings }
+  | { readonly took: 'no-part'; readonly round: number; readonly reason: string };
+
+export interface RoundTimings {
+  readonly consent: number;
+  readonly training: number;
+  readonly sealing: number;
+  readonly sending: number;
+}
+
+/** Consent can move on between selection and commit; each time the dealer starts over, without whoever left. */
+const MAX_TRIES = 5;
+const CONSENT_MOVED_ON = new Set(['StaleRoot', 'ConsentExpired', 'AccuracyUnderFloor', 'MetricStale', 'WeightExceedsConsent']);
+
+/** @throws ConcordatError TASK_REFUSED for a task this dealer did not agree to, and whatever stops the round for it */
+export async function takePart(round: number, record: RoundRecord, parts: RoundParts): Promise<RoundResult> {
+  if (record.taskHash !== parts.task.hash) {
+    throw new ConcordatError('TASK_REFUSED', `round ${round} is for task ${record.taskHash}`, { taskHash: record.taskHash });
+  }
+  const base = await parts.fetchModel(record.baseModelHash);
+  for (let tries = 1; ; tries++) {
+    try {
+      return await tryOnce(round, record, base, parts);
+    } catch (error) {
+      const reason = error instanceof ConcordatError ? String(error.fields.reason ?? '') : '';
+      if (tries === MAX_TRIES || !CONSENT_MOVED_ON.has(reason)) throw error;
+      parts.log.info({ round, reason }, 'consent moved on: starting over under the current root');
+    }
+  }
+}
+
+async function tryOnce(round: number, record: RoundRecord, base: Model, parts: RoundParts): Promise<RoundResult> {
+  const { task, contract, identity } = parts;
+  const [startedMs, access] = [performance.now(), await accessNow(record, parts)];
+  const selection = await parts.selections.ensure(access);
+  if (selection === undefined) return { took: 'no-part', round, reason: 'no live consent covers this round' };
+  const records = parts.gate.open(new Set(selection.customers.keys()));
+  if (records.length === 0) return { took: 'no-part', round, reason: 'no record of a consenting customer' };
+
+  const trainingMs = performance.now();
+  const attempt = await parts.sealer.nextAttempt(round);
+  const seed = trainingSeed(identity.secret, round, attempt);
+  const local = await trainLocally({ task, contract, base, records, seed });
+
+  const sealingMs = performance.now();
+  const weight = records.length;
+  const fraction = weightFraction(weight, task.update.weightBound);
+  const update = quantise(clip(local.update, task.update.clipNorm), fraction, local.histogram);
+  const sealed = await sealUpdate(update.values, round, attempt, record, parts);
+
+  const sendingMs = performance.now();
+  const commitment = commitRecords(records, selection.customers, round, identity.secret);
+  const bytes = await send(round, attempt, sealed, parts);
+  await commit(round, attempt, selection, sealed, commitment, records, parts);
+  const endedMs = performance.now();
+  const timingsMs = {
+    consent: trainingMs - startedMs,
+    training: sealingMs - trainingMs,
+    sealing: sendingMs - sealingMs,
+    sending: endedMs - sendingMs,
+  };
+  return { took: 'part', round, records: weight, bytes, timingsMs };
+}
+
+/** The terms of this round, as the contract will check them. */
+async function accessNow(record: RoundRecord, parts: RoundParts): Promise<Access> {
+  const [attestation, parameters, nowSeconds] = await Promise.all([
+    parts.chain.ledger.attestationOf(record.taskHash),
+    parts.chain.federation.parameters(),
+    parts.chainNowSeconds(),
+  ]);
+  const fresh = attestation && nowSeconds - attestation.attestedAt <= parameters.metricMaxAgeSeconds;
+  return {
+    requirement: parts.requirement,
+    nowSeconds,
+    attestedAccuracyBps: fresh ? attestation.accuracyBps : undefined,
+    epsilonAfterMilli: record.epsilonAfterMilli,
+  };
+}
+
+/** Decides the shuffles of this attempt; known to the dealer alone, and again after a crash. */
+function trainingSeed(secret: Uint8Array, round: number, attempt: number): Uint8Array {
+  return createHmac('sha256', secret).update(`concordat/1/training-seed/${round}/${attempt}`).digest();
+}
+
+async function sealUpdate(
+  values: Uint16Array,
+  round: number,
+  attempt: number,
+  record: RoundRecord,
+  parts: RoundParts,
+): Promise<SealedUpdate> {
+  const { federation, client, ledger } = parts.chain;
+  const [registered, { keyHolderThreshold }] = await Promise.all([federation.keyHolders(), federation.parameters()]);
+  const keyHolders: Recipient[] = registered.map(({ index, x25519PublicKey }) => ({
+    index,
+    publicKey: fromHex(x25519PublicKey),
+  }));
+  return parts.sealer.seal({
+    chainId: client.chainId,
+    ledger: ledger.address,
+    round,
+    attempt,
+    dealer: parts.identity.address,
+    seed: record.seed,
+    values,
+    keyHolders,
+    threshold: keyHolderThreshold,
+  });
+}
+
+/** @returns bytes sent */
+export async function send(round: number, attempt: number, sealed: SealedUpdate, parts: RoundParts): Promise<number> {
+  const { payloadHash, sharesRoot, payload, sealedShares } = sealed;
+  const dealer = parts.identity.address;
+  const statement = { dealer, round, attempt, payloadHash, sharesRoot };
+  const signature = signTypedStruct(parts.identity.privateKey, parts.chain.domain, 'Upload', statement);
+  const body = encodeCbor({
+    v: 'concordat/1/upload',
+    dealer,
+    round,
+    attempt,
+    payload,
+    sealedShares: [...sealedShares],
+    signature,
+  });
+  await parts.sendUpload(body);
+  return body.length;
+}
+
+async function commit(
+  round: number,
+  attempt: number,
+  selection: LiveSelection,
+  sealed: SealedUpdate,
+  commitment: RecordsCommitment,
+  records: readonly ConsentedRecord[],
+  parts: RoundParts,
+): Promise<void> {
+  const { payloadHash, sharesRoot } = sealed;
+  const terms = { round, attempt, payloadHash, sharesRoot, recordsRoot: commitment.root, weight: records.length };
+  const drill = parts.takeDrill();
+  if (drill !== undefined) {
+    drill.report(await parts.chain.ledger.commitExpectingRefusal({ ...terms, anchoredRoot: drill.staleRoot }));
+  }
+  const participation = {
+    attempt,
+    anchoredRoot: selection.root,
+    recordsRoot: commitment.root,
+    weight: records.length,
+    leaves: commitment.leaves.map(([subject, hash]): [Hex, Hex] => [subject, hash]),
+  };
+  await parts.participations.write(round, { ...participation, committed: false });
+  await parts.chain.ledger.commit({ ...terms, anchoredRoot: selection.root });
+  await parts.participations.write(round, { ...participation, committed: true });
+}
+
+/** After a restart: a commit that is on chain must have its upload at the coordinator; the identical bytes go out again. */
+export async function resume(round: number, record: RoundRecord, parts: RoundParts): Promise<boolean> {
+  const { chain, identity } = parts;
+  const onChain = await chain.ledger.commitOf(round, identity.address);
+  if (onChain === undefined) return false;
+  const sealed = await parts.sealer.recall({
+    chainId: chain.client.chainId,
+    ledger: chain.ledger.address,
+    round,
+    attempt: onChain.attempt,
+    dealer: identity.address,
+    seed: record.seed,
+  });
+  if (sealed === undefined) return false;
+  await send(round, onChain.attempt, sealed, parts);
+  const participation = await parts.participations.read(round);
+  if (participation?.attempt === onChain.attempt) {
+    await parts.participations.write(round, { ...participation, committed: true });
+  }
+  return true;
+}

@@ -1,0 +1,84 @@
+// When to take part: an event says a round is open, or the chain does when events are lost. Each round once.
+import type { ChainConnection } from '../engines/chain/connect.ts';
+import type { Clock } from '../kit/clock.ts';
+import type { Log } from '../kit/log.ts';
+import { ConcordatError } from '../protocol/errors.ts';
+import { type RoundParts, type RoundResult, resume, takePart } from './round.ts';
+
+export interface RoundFollowerParts {
+  readonly chain: ChainConnection;
+  readonly roundParts: RoundParts;
+  readonly decline: (round: number, reason: string) => void;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const LOOK_EVERY_MS = 1_000;
+/** A dealer that fails in a round tries again while the round is open, this often at most. */
+const MAX_FAILURES = 3;
+
+export function createRoundFollower(parts: RoundFollowerParts) {
+  const { chain, log, clock } = parts;
+  const results: RoundResult[] = [];
+  const failures = new Map<number, number>();
+  const stopping = new AbortController();
+  let done = 0;
+  let queue: Promise<void> = Promise.resolve();
+
+  async function follow(): Promise<void> {
+    const round = await chain.ledger.roundCount();
+    if (round === 0 || round <= done) return;
+    const record = await chain.ledger.roundOf(round);
+    if (record?.status !== 'open') return;
+    if (await resume(round, record, parts.roundParts)) {
+      done = round;
+      return;
+    }
+    const result = await takePart(round, record, parts.roundParts);
+    done = round;
+    results.push(result);
+    if (result.took === 'no-part') parts.decline(round, result.reason);
+    log.info(result, 'round done');
+  }
+
+  async function followSafely(): Promise<void> {
+    try {
+      await follow();
+    } catch (error) {
+      const round = await chain.ledger.roundCount().catch(() => 0);
+      const failed = (failures.get(round) ?? 0) + 1;
+      failures.set(round, failed);
+      const code = error instanceof ConcordatError ? error.code : 'PROCESS_FAILED';
+      log.error({ err: error, round, code, failed }, 'could not take part');
+      if (failed >= MAX_FAILURES && round > done) {
+        done = round;
+        results.push({ took: 'no-part', round, reason: code });
+        parts.decline(round, code);
+      }
+    }
+  }
+
+  const wake = (): void => {
+    queue = queue.then(followSafely);
+  };
+
+  async function poll(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      wake();
+      await queue;
+      await clock.sleep(LOOK_EVERY_MS, stopping.signal);
+    }
+  }
+
+  return {
+    start: () => {
+      poll().catch((err) => log.error({ err }, 'stopped following rounds'));
+    },
+    wake,
+    results: () => results,
+    stop: async () => {
+      stopping.abort();
+      await queue;
+    },
+  };
+}

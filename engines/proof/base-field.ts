@@ -1,0 +1,4 @@
+// The field that BN254's coordinates live in.
+
+/** Order of the base field, p. */
+export const BASE_FIELD_ORDER = 21888242871839275222246405745257275088696311157297823662689037894645226208583n;

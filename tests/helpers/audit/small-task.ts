@@ -1,0 +1,65 @@
+// A task and a data contract of a few fields: the smallest learning that has every part of the real one.
+import { canonicalJson } from '../../../protocol/learning/canonical-json.ts';
+import { parseDataContract } from '../../../protocol/learning/data-contract.ts';
+import { parseTask } from '../../../protocol/learning/task.ts';
+
+const property = (name: string, fieldClass: string, role: string, features: readonly object[] = [], more: object = {}) => ({
+  name,
+  logicalType: 'integer',
+  required: true,
+  ...more,
+  customProperties: [
+    { property: 'fieldClass', value: fieldClass },
+    { property: 'role', value: role },
+    ...(features.length > 0 ? [{ property: 'features', value: features }] : []),
+  ],
+});
+
+const contractDocument = {
+  apiVersion: 'v3.1.0',
+  kind: 'DataContract',
+  id: 'small-contract',
+  version: '1.0.0',
+  status: 'active',
+  schema: [
+    {
+      name: 'customers',
+      logicalType: 'object',
+      properties: [
+        property('customer', 'identity', 'id', [], { unique: true }),
+        property('age', 'demographics', 'feature', [{ map: 'scaled', centre: 40, scale: 20 }]),
+        property('policies', 'insurance', 'feature', [{ map: 'one-hot', values: [0, 1, 2], weight: 1 }]),
+        property('bought', 'purchases', 'label', [], { logicalTypeOptions: { minimum: 0, maximum: 1 } }),
+      ],
+    },
+  ],
+};
+
+export const contract = parseDataContract(JSON.stringify(contractDocument));
+export const contractText = canonicalJson(contract.document);
+
+const taskDocument = {
+  version: 'concordat/1',
+  id: 'small-task',
+  title: 'A small task',
+  scene: 'lead-scoring',
+  minEvidence: 'passkey',
+  dataContract: { file: 'contract.yaml', hash: contract.hash },
+  label: 'bought',
+  model: {
+    kind: 'dense',
+    layers: [{ units: 1, activation: 'sigmoid' }],
+    loss: 'sigmoid-cross-entropy',
+    positiveWeight: 1,
+    l2: 0,
+  },
+  strategy: { name: 'fedavg', localEpochs: 1, batchSize: 8, learningRate: 0.5 },
+  rounds: 2,
+  cohort: { min: 3, deadlineMs: 60_000 },
+  update: { clipNorm: 1, valueBits: 16, weightBound: 10 },
+  privacy: { mode: 'none' },
+  evaluation: { histogramBins: 4, decisionThreshold: 0.5 },
+};
+
+export const task = parseTask(JSON.stringify(taskDocument));
+export const taskText = canonicalJson(taskDocument);
