@@ -42,7 +42,7 @@ export interface RoundParts {
 }
 
 export type RoundResult =
-  | { readonly took: 'part'; readonly round: number; readonly records: number; readonly bytes: number; readonly timingsMs: RoundTimings }
+  | { readonly took: 'part'; readonly round: number; readonly records: number; readonly bytes: number; readonly gasUsed: number; readonly timingsMs: RoundTimings }
   | { readonly took: 'no-part'; readonly round: number; readonly reason: string };
 
 export interface RoundTimings {
@@ -95,7 +95,7 @@ async function tryOnce(round: number, record: RoundRecord, base: Model, parts: R
   const sendingMs = performance.now();
   const commitment = commitRecords(records, selection.customers, round, identity.secret);
   const bytes = await send(round, attempt, sealed, parts);
-  await commit(round, attempt, selection, sealed, commitment, records, parts);
+  const gasUsed = await commit(round, attempt, selection, sealed, commitment, records, parts);
   const endedMs = performance.now();
   const timingsMs = {
     consent: trainingMs - startedMs,
@@ -103,7 +103,7 @@ async function tryOnce(round: number, record: RoundRecord, base: Model, parts: R
     sealing: sendingMs - sealingMs,
     sending: endedMs - sendingMs,
   };
-  return { took: 'part', round, records: weight, bytes, timingsMs };
+  return { took: 'part', round, records: weight, bytes, gasUsed, timingsMs };
 }
 
 /** The terms of this round, as the contract will check them. */
@@ -180,7 +180,7 @@ async function commit(
   commitment: RecordsCommitment,
   records: readonly ConsentedRecord[],
   parts: RoundParts,
-): Promise<void> {
+): Promise<number> {
   const { payloadHash, sharesRoot } = sealed;
   const terms = { round, attempt, payloadHash, sharesRoot, recordsRoot: commitment.root, weight: records.length };
   const drill = parts.takeDrill();
@@ -195,8 +195,9 @@ async function commit(
     leaves: commitment.leaves.map(([subject, hash]): [Hex, Hex] => [subject, hash]),
   };
   await parts.participations.write(round, { ...participation, committed: false });
-  await parts.chain.ledger.commit({ ...terms, anchoredRoot: selection.root });
+  const { gasUsed } = await parts.chain.ledger.commit({ ...terms, anchoredRoot: selection.root });
   await parts.participations.write(round, { ...participation, committed: true });
+  return gasUsed;
 }
 
 /** After a restart: a commit that is on chain must have its upload at the coordinator; the identical bytes go out again. */

@@ -28,6 +28,7 @@ contract RoundLedger is IRoundLedger {
         _;
     }
 
+    /// @custom:property P-20 Nothing but failRound goes on here while the federation is paused.
     modifier whenRunning() {
         if (federation.paused()) revert FederationPaused();
         _;
@@ -64,6 +65,7 @@ contract RoundLedger is IRoundLedger {
     }
 
     /// @inheritdoc IRoundLedger
+    /// @custom:property P-21 Constant cost, however many customers and policies stand behind the selection.
     /// @custom:property P-13 Only a registered dealer commits, to an open round, before its deadline, with a rising attempt.
     function commit(
         uint64 round,
@@ -165,7 +167,6 @@ contract RoundLedger is IRoundLedger {
         if (last != 0 && baseModelHash != last) revert BaseModelNotLast(baseModelHash, last);
     }
 
-    /// Constant cost, however many customers and policies stand behind the selection.
     /// @custom:property P-14 No commit under a root that is not the dealer's current one, nor with a selection under an older one.
     /// @custom:property P-15 No commit from the second on at which the first selected policy expires.
     /// @custom:property P-16 No commit while the attested accuracy is under a selected floor, missing or too old.

@@ -28,7 +28,7 @@ export type Artifacts = Readonly<Record<ContractName, Artifact>>;
 export type CompileEvent =
   | { readonly type: 'compiled'; readonly durationMs: number; readonly key: Hex }
   | { readonly type: 'cached'; readonly key: Hex }
-  | { readonly type: 'cache-corrupt'; readonly path: string };
+  | { readonly type: 'cache-corrupt'; readonly key: Hex; readonly path: string };
 
 interface CompileOptions {
   readonly cacheDir: string;
@@ -108,7 +108,7 @@ async function compileCached(
   const key = hashOf(`${await solcVersion()}\n${input}`);
   const path = join(cacheDir, `contracts-${key.slice(2, 18)}.json`);
   const cached = await readEntry(path);
-  if (cached === 'corrupt') onEvent({ type: 'cache-corrupt', path });
+  if (cached === 'corrupt') onEvent({ type: 'cache-corrupt', key, path });
   else if (cached !== 'absent') {
     onEvent({ type: 'cached', key });
     return cached;

@@ -6,8 +6,11 @@ export interface NonceQueue {
   run<T>(submit: (nonce: number) => Promise<T>): Promise<T>;
 }
 
-/** Another process with the same key took our number: take a fresh one, this many times. */
-const COLLISIONS_BORNE = 3;
+/**
+ * Another process with the same key took our number: take a fresh one, this many times. Each time somebody got through, so
+ * only a key that many processes share can use them up.
+ */
+const COLLISIONS_BORNE = 20;
 
 /** @param pendingNonce the chain's own count, transactions in its pool included */
 export function createNonceQueue(pendingNonce: () => Promise<number>): NonceQueue {

@@ -41,7 +41,7 @@ export async function collectSources(verifierSource?: string): Promise<Sources> 
 }
 
 function importsOf(path: string, text: string): string[] {
-  return [...text.matchAll(/^\s*import\s[^;]*?["']([^"']+)["'][^;]*;/gm)].map(([, target = '']) =>
+  return [...text.matchAll(/(?<=^|[;}])\s*import\s[^;]*?["']([^"']+)["'][^;]*;/gm)].map(([, target = '']) =>
     target.startsWith('.') ? posix.join(posix.dirname(path), target) : target,
   );
 }

@@ -1,5 +1,4 @@
 // The BN254 kernel: ffjavascript's WebAssembly field and curve functions in an instance and a memory of our own.
-import { buildBn128 } from 'ffjavascript';
 import { type WasmMemory, webAssembly } from './webassembly.ts';
 
 export const G1_BYTES = { affine: 64, jacobian: 96 } as const;
@@ -20,6 +19,8 @@ interface GroupFunctions {
   toMontgomeryAffine(affine: number, out: number): void;
   fromMontgomeryAffine(affine: number, out: number): void;
   batchToAffine(jacobian: number, count: number, out: number): void;
+  /** All points at once, of any kind: slower than multi-exponentiation.ts, but complete. */
+  multiexpAffine(points: number, scalars: number, scalarBytes: number, count: number, out: number): void;
   /** `scalar` is a plain little-endian number of `scalarBytes` bytes. */
   timesScalarAffine(affine: number, scalar: number, scalarBytes: number, out: number): void;
   timesScalar(jacobian: number, scalar: number, scalarBytes: number, out: number): void;
@@ -67,11 +68,7 @@ export interface Bn254 {
 const PAGE_BYTES = 65536;
 const INITIAL_PAGES = 25;
 
-/** The module's bytes, assembled by ffjavascript (about 0.2 s; the result is always the same and can be kept). */
-export async function assembleBn254(): Promise<Uint8Array> {
-  return (await buildBn128(true)).tm.code;
-}
-
+/** `code`: of assemble-bn254.ts. */
 export async function loadBn254(code: Uint8Array): Promise<Bn254> {
   const memory = new webAssembly.Memory({ initial: INITIAL_PAGES });
   const { instance } = await webAssembly.instantiate(code, { env: { memory } });

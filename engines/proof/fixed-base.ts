@@ -1,6 +1,6 @@
 // Many multiples of one generator: a table of window multiples, then one mixed addition a window.
 import { type Bn254, G1_BYTES, G2_BYTES } from './bn254.ts';
-import { SCALAR_BYTES, writeScalar } from './field.ts';
+import { SCALAR_BYTES, writeScalar } from './scalar-bytes.ts';
 
 const SCALAR_BITS = 254;
 /** Points in memory at a time: bounds the working set, changes nothing else. */

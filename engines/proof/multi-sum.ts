@@ -1,8 +1,9 @@
 // Sums of many groups of affine points at once: a tree of additions that shares one inversion a level.
+import { BASE_FIELD_ORDER } from './base-field.ts';
 import type { Bn254 } from './bn254.ts';
 import type { GroupKernel } from './kernel/kernel.ts';
-import { ELEMENT_BYTES, MONTGOMERY_BITS, modInverse, modPower, readElement, writeElement } from './kernel/limbs.ts';
-import { BASE_FIELD_ORDER } from './base-field.ts';
+import { ELEMENT_BYTES, MONTGOMERY_BITS, readElement, writeElement } from './kernel/limbs.ts';
+import { modInverse } from './modular.ts';
 
 /**
  * `points`: the groups' members, group after group, `sizes[g]` each; overwritten. Leaves the sum of every non-empty group, in
@@ -76,7 +77,7 @@ function planLevel(
   return { pairCount, moveCount };
 }
 
-const R = modPower(2n, BigInt(MONTGOMERY_BITS));
+const R = (1n << BigInt(MONTGOMERY_BITS)) % BASE_FIELD_ORDER;
 const R_SQUARED = (R * R) % BASE_FIELD_ORDER;
 
 function writeOne({ memory }: Bn254, at: number, elements: 1 | 2): void {
@@ -88,20 +89,13 @@ function writeOne({ memory }: Bn254, at: number, elements: 1 | 2): void {
 /** In place; false for 0. */
 function invert({ memory }: Bn254, at: number, elements: 1 | 2): boolean {
   const view = new DataView(memory.buffer);
-  // x·R becomes x^-1·R = (x·R)^-1·R².
-  const inverse = (value: bigint): bigint => (modInverse(value) * R_SQUARED) % BASE_FIELD_ORDER;
   const real = readElement(view, at);
-  if (elements === 1) {
-    if (real === 0n) return false;
-    writeElement(view, at, inverse(real));
-    return true;
-  }
-  const imaginary = readElement(view, at + ELEMENT_BYTES);
-  const norm = (real * real + imaginary * imaginary) % BASE_FIELD_ORDER;
-  if (norm === 0n) return false;
-  // The norm carries R² and its inverse R^-2; two more factors bring the result back to R.
-  const scale = (modInverse(norm) * R_SQUARED) % BASE_FIELD_ORDER;
+  const imaginary = elements === 2 ? readElement(view, at + ELEMENT_BYTES) : 0n;
+  // 1/(a + b·u) = (a - b·u)/(a² + b²). The parts carry R, so the norm carries R²: times R² the quotient carries R again.
+  const inverseNorm = modInverse(real * real + imaginary * imaginary, BASE_FIELD_ORDER);
+  if (inverseNorm === undefined) return false;
+  const scale = (inverseNorm * R_SQUARED) % BASE_FIELD_ORDER;
   writeElement(view, at, (real * scale) % BASE_FIELD_ORDER);
-  writeElement(view, at + ELEMENT_BYTES, ((BASE_FIELD_ORDER - imaginary) * scale) % BASE_FIELD_ORDER);
+  if (elements === 2) writeElement(view, at + ELEMENT_BYTES, ((BASE_FIELD_ORDER - imaginary) * scale) % BASE_FIELD_ORDER);
   return true;
 }

@@ -1,10 +1,13 @@
 // The child process of prove.ts: keeps the proving key and the witness calculator in memory between proofs.
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { groth16, wtns } from 'snarkjs';
+import { loadBn254 } from './bn254.ts';
 import { serveParent } from './child.ts';
 import type { PolicyClaimSignals } from './claim.ts';
+import { createGroth16Prover, type Groth16Prover } from './groth16.ts';
 import type { PolicyProof } from './policy-proof.ts';
-import { useOneThread } from './verify.ts';
+import { loadWitnessCalculator, type WitnessCalculator } from './witness.ts';
+import { decodeZkey } from './zkey.ts';
 
 export interface ProveRequest {
   readonly wasmFile: string;
@@ -12,20 +15,29 @@ export interface ProveRequest {
   readonly kernelFile: string;
   readonly signals: PolicyClaimSignals;
 }
-let wasm: Buffer | undefined;
-serveParent(async ({ wasmFile, zkeyFile, signals }: ProveRequest): Promise<PolicyProof> => {
-  await useOneThread();
-  wasm ??= await readFile(wasmFile);
-  const witness = { type: 'mem' as const };
-  await wtns.calculate(signals, wasm, witness);
-  const { proof, publicSignals } = await groth16.prove(zkeyFile, witness);
-  const n = (value: string | undefined): bigint => BigInt(value ?? 0);
-  const pair = (values: readonly string[] | undefined): [bigint, bigint] => [n(values?.[0]), n(values?.[1])];
-  const swap = ([a, b]: [bigint, bigint]): [bigint, bigint] => [b, a];
+
+interface Tools {
+  readonly calculator: WitnessCalculator;
+  readonly prover: Groth16Prover;
+  readonly order: bigint;
+}
+
+let tools: Promise<Tools> | undefined;
+
+async function loadTools({ wasmFile, zkeyFile, kernelFile }: ProveRequest): Promise<Tools> {
+  const key = decodeZkey(await readFile(zkeyFile));
+  const bn254 = await loadBn254(await readFile(kernelFile));
   return {
-    a: pair(proof.pi_a),
-    b: [swap(pair(proof.pi_b[0])), swap(pair(proof.pi_b[1]))],
-    c: pair(proof.pi_c),
-    publicSignals: publicSignals.map(BigInt),
+    calculator: await loadWitnessCalculator(await readFile(wasmFile)),
+    prover: await createGroth16Prover(bn254, key),
+    order: key.order,
   };
+}
+
+serveParent(async (request: ProveRequest): Promise<PolicyProof> => {
+  tools ??= loadTools(request);
+  const { calculator, prover, order } = await tools;
+  // 384 bits modulo a 254-bit order: the bias is below 2^-128.
+  const blinding = (): bigint => BigInt(`0x${randomBytes(48).toString('hex')}`) % order;
+  return prover.prove(calculator.calculate(request.signals), blinding(), blinding());
 });

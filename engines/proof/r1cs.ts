@@ -1,6 +1,6 @@
 // Reads a rank-1 constraint system as circom writes it (iden3 r1cs binary format, version 1).
 import { ConcordatError } from '../../protocol/errors.ts';
-import { readScalar, SCALAR_BYTES } from './field.ts';
+import { readScalar, SCALAR_BYTES } from './scalar-bytes.ts';
 import { readSections } from './sections.ts';
 
 /** Which linear combination of a·b = c a coefficient belongs to. */

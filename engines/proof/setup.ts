@@ -7,7 +7,7 @@ import { inverse, power, reduce } from './field.ts';
 import { createFixedBase } from './fixed-base.ts';
 import { domainBitsOf, evaluateQap, lagrangeBasis } from './qap.ts';
 import { type R1cs, readR1cs } from './r1cs.ts';
-import { encodeZkey } from './zkey.ts';
+import { encodeZkey } from './zkey-writer.ts';
 
 /** The toxic waste: whoever knows these numbers can prove anything. */
 interface Trapdoor {

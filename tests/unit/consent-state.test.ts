@@ -48,9 +48,10 @@ function independentRoots(subjects: ReadonlyMap<Hex, Naive>) {
     return doubleHash(['uint256', 'bytes32', 'uint64'], [digest, rootOf(leaves), members.length]);
   });
   const sorted = [...subjects].sort(([a], [b]) => (a < b ? -1 : 1));
-  const linked = [[ZERO_WORD, 0n, sorted[0]?.[0] ?? MAX_WORD] as const].concat(
-    sorted.map(([subject, { digest }], i) => [subject, digest, sorted[i + 1]?.[0] ?? MAX_WORD] as never),
-  );
+  const linked: (readonly [Hex, bigint, Hex])[] = [
+    [ZERO_WORD, 0n, sorted[0]?.[0] ?? MAX_WORD],
+    ...sorted.map(([subject, { digest }], i) => [subject, digest, sorted[i + 1]?.[0] ?? MAX_WORD] as const),
+  ];
   const subjectsRoot = rootOf(linked.map((leaf) => doubleHash(['bytes32', 'uint256', 'bytes32'], [...leaf])));
   return { bucketsRoot: rootOf(buckets), subjectsRoot };
 }

@@ -41,6 +41,10 @@ export const TRAINING: Policy = {
 };
 export const FLOORED: Policy = { ...TRAINING, conditions: { ...TRAINING.conditions, accuracyFloorBps: 9200 } };
 export const NO_TRAINING: Policy = { ...TRAINING, grants: grantsFor(['lead-scoring'], CLASSES) };
+export const ON_PAPER: Policy = {
+  ...TRAINING,
+  conditions: { ...TRAINING.conditions, evidence: EVIDENCE.attested },
+};
 export const NOTHING: Policy = { ...TRAINING, grants: 0n };
 
 export const ACCESS: Access = {
@@ -61,11 +65,19 @@ export const termsOf = (dealer: Hex): ConsentTerms => ({
   withdrawal: { url: `${ORIGIN}/rules` },
 });
 
+interface SubmissionOptions {
+  /** Instead of where the device thinks it stands. */
+  readonly head?: ConsentHead;
+  readonly nowSeconds?: number;
+  /** Instead of the policy's own. */
+  readonly digest?: bigint;
+}
+
 export interface TestCustomer {
   readonly customerId: string;
   readonly publicKey: Hex;
   /** Signs the policy as the next operation; the device then counts it as done. */
-  submission(policy: Policy, options?: { head?: ConsentHead; nowSeconds?: number }): Submission;
+  submission(policy: Policy, options?: SubmissionOptions): Submission;
   head(): ConsentHead | undefined;
 }
 
@@ -84,7 +96,7 @@ export function customer(customerId: string, dealer: Hex = DEALER, seed = custom
     head: () => known,
     submission(policy, options = {}) {
       const head = options.head ?? known;
-      const { digest } = quotes.quote(policy);
+      const digest = options.digest ?? quotes.quote(policy).digest;
       const nowSeconds = options.nowSeconds ?? NOW;
       const draft = draftConsent({
         terms: termsOf(dealer),
@@ -93,7 +105,7 @@ export function customer(customerId: string, dealer: Hex = DEALER, seed = custom
         policy,
         digest,
         nowSeconds,
-        method: 'qr-self',
+        method: policy.conditions.evidence === EVIDENCE.attested ? 'paper' : 'qr-self',
       });
       known = draft.next;
       return {

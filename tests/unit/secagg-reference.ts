@@ -5,7 +5,7 @@ const N = RING_DEGREE;
 export const Q = PRIMES.reduce((product, p) => product * BigInt(p), 1n);
 const SLOT_MASK = (1n << 26n) - 1n;
 
-export function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
+function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
   let result = 1n;
   for (let b = base % modulus, e = exponent; e > 0n; e >>= 1n) {
     if (e & 1n) result = (result * b) % modulus;
@@ -24,7 +24,7 @@ export function smallestRoot(prime: number): bigint {
   return least;
 }
 
-export const bitReverse = (k: number): number =>
+const bitReverse = (k: number): number =>
   Number.parseInt(k.toString(2).padStart(12, '0').split('').reverse().join(''), 2);
 
 /** Σ x_i · w^(ij), by halves. */
@@ -73,7 +73,7 @@ export function slotOf(coefficients: Uint32Array, prime: number, k: number): num
 }
 
 /** a·s mod (X^N + 1, p); |s| ≤ 2^9 keeps every sum below 2^51, so plain numbers are exact. */
-export function negacyclic(a: Uint32Array, s: Int32Array, p: number): Uint32Array {
+function negacyclic(a: Uint32Array, s: Int32Array, p: number): Uint32Array {
   const sum = new Float64Array(2 * N);
   s.forEach((factor, j) => {
     if (factor !== 0) for (let i = 0; i < N; i++) sum[i + j] = (sum[i + j] ?? 0) + (a[i] ?? 0) * factor;

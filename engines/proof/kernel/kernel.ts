@@ -1,4 +1,5 @@
 // The point-addition kernel: assembled, loaded beside ffjavascript's in the same memory, and typed.
+import { BASE_FIELD_ORDER } from '../base-field.ts';
 import type { Bn254 } from '../bn254.ts';
 import { webAssembly } from '../webassembly.ts';
 import { emitChain, emitGather, emitJoin, emitMove, type FieldContext } from './curve-functions.ts';
@@ -12,7 +13,7 @@ import {
   emitSubtractBoth,
   emitSubtractReduced,
 } from './field-functions.ts';
-import { ELEMENT_BYTES, MONTGOMERY_BITS, modPower, writeElement } from './limbs.ts';
+import { ELEMENT_BYTES, MONTGOMERY_BITS, writeElement } from './limbs.ts';
 import { encodeModule, type WasmFunction } from './wasm-encoder.ts';
 
 /** One of the two groups. All arguments are addresses or counts. */
@@ -48,7 +49,7 @@ export async function loadPointKernel(bn254: Bn254): Promise<PointKernel> {
   const scratch = bn254.alloc(SCRATCH_ELEMENTS * ELEMENT_BYTES);
   const factor = bn254.alloc(ELEMENT_BYTES);
   // Files hold x·2^256; the kernel's multiplication divides by 2^261 and its form is x·2^261.
-  const toKernelForm = modPower(2n, BigInt(2 * MONTGOMERY_BITS - 256));
+  const toKernelForm = (1n << BigInt(2 * MONTGOMERY_BITS - 256)) % BASE_FIELD_ORDER;
   writeElement(new DataView(bn254.memory.buffer), factor, toKernelForm);
 
   const { instance } = await webAssembly.instantiate(encodeModule(pointFunctions(scratch)), {

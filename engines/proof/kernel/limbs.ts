@@ -1,5 +1,7 @@
 // How the kernel writes a field element: 9 limbs of 29 bits in Montgomery form with R = 2^261, each limb in 4 bytes.
 import { BASE_FIELD_ORDER } from '../base-field.ts';
+import { modInverse } from '../modular.ts';
+import { SCALAR_BYTES, writeScalar } from '../scalar-bytes.ts';
 
 export const LIMBS = 9;
 export const LIMB_BITS = 29;
@@ -12,29 +14,6 @@ export const MONTGOMERY_BITS = LIMBS * LIMB_BITS;
 
 export const limbOf = (value: bigint, index: number): bigint => (value >> BigInt(index * LIMB_BITS)) & LIMB_MASK;
 
-export function modPower(base: bigint, exponent: bigint): bigint {
-  let result = 1n;
-  let square = base % BASE_FIELD_ORDER;
-  for (let rest = exponent; rest > 0n; rest >>= 1n) {
-    if (rest & 1n) result = (result * square) % BASE_FIELD_ORDER;
-    square = (square * square) % BASE_FIELD_ORDER;
-  }
-  return result;
-}
-
-/** Extended Euclid, several times faster on bigints than Fermat's power. 0 gives 0. */
-export function modInverse(value: bigint): bigint {
-  let [r0, r1] = [BASE_FIELD_ORDER, value % BASE_FIELD_ORDER];
-  let [t0, t1] = [0n, 1n];
-  while (r1 !== 0n) {
-    const quotient = r0 / r1;
-    [r0, r1] = [r1, r0 - quotient * r1];
-    [t0, t1] = [t1, t0 - quotient * t1];
-  }
-  if (r0 !== 1n) return 0n;
-  return t0 < 0n ? t0 + BASE_FIELD_ORDER : t0;
-}
-
 /** Any representative, not only the smallest. */
 export function readElement(view: DataView, at: number): bigint {
   let value = 0n;
@@ -44,4 +23,18 @@ export function readElement(view: DataView, at: number): bigint {
 
 export function writeElement(view: DataView, at: number, value: bigint): void {
   for (let i = 0; i < LIMBS; i++) view.setUint32(at + 4 * i, Number(limbOf(value, i)), true);
+}
+
+/** Of ffjavascript's form: 32 plain bytes of x·2^256. */
+const TO_FILE_FORM = (() => {
+  const inverse = modInverse(1n << BigInt(MONTGOMERY_BITS), BASE_FIELD_ORDER) ?? 0n;
+  return ((1n << 256n) * inverse) % BASE_FIELD_ORDER;
+})();
+
+/** One affine point from kernel form at `from` to ffjavascript's at `to`. */
+export function exportPoint(view: DataView, from: number, elements: 1 | 2, to: number): void {
+  for (let i = 0; i < 2 * elements; i++) {
+    const value = (readElement(view, from + i * ELEMENT_BYTES) * TO_FILE_FORM) % BASE_FIELD_ORDER;
+    writeScalar(view, to + i * SCALAR_BYTES, value);
+  }
 }

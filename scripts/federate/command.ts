@@ -1,0 +1,69 @@
+// `concordat federate`: runs the story, shows the result, and stops every process however it ends.
+import { join, resolve } from 'node:path';
+import { writeFileAtomic } from '../../kit/files.ts';
+import { ConcordatError } from '../../protocol/errors.ts';
+import { type FinishedRun, federate, type Stoppable } from './federate.ts';
+import type { FederateOptions } from './options.ts';
+import { resultScreen } from './screen.ts';
+
+type CommandOptions = Omit<FederateOptions, 'out'> & { readonly out?: string };
+
+export async function runFederate(given: CommandOptions): Promise<void> {
+  const options: FederateOptions = { ...given, out: resolve(given.out ?? newRunFolder(given.seed)) };
+  checkOptions(options);
+  const started: Stoppable[] = [];
+  let stopping: Promise<void> | undefined;
+  const stopAll = (): Promise<void> => {
+    // last started, first stopped; the chain writes its state when it ends
+    stopping ??= [...started].reverse().reduce(
+      (before, part) => before.then(() => part.stop().catch(() => undefined)),
+      Promise.resolve(),
+    );
+    return stopping;
+  };
+  const onSignal = (): void => {
+    process.stdout.write('\nstopping every process …\n');
+    void stopAll().finally(() => process.exit(130));
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  try {
+    const finished = await federate(options, started);
+    process.stdout.write(`${resultScreen(finished.report, process.stdout.isTTY === true)}\n`);
+    if (options.json !== undefined) await writeFileAtomic(options.json, JSON.stringify(finished.report, undefined, 2));
+    if (options.keep) await keepUp(finished, options);
+    if (finished.report.audit.failed > 0) process.exitCode = 1;
+  } finally {
+    await stopAll();
+  }
+  process.stdout.write(`\nThe run is in ${options.out}. Audit it again: concordat audit --out ${options.out}\n`);
+}
+
+function newRunFolder(seed: number): string {
+  const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-').slice(0, 19);
+  return join('.concordat', 'runs', `${stamp}-seed-${seed}`);
+}
+
+/** @throws ConcordatError NOT_FOUND, SHARES_INSUFFICIENT */
+function checkOptions(options: FederateOptions): void {
+  if (options.example !== 'coil2000') throw new ConcordatError('NOT_FOUND', `there is no example "${options.example}": coil2000`);
+  if (options.threshold > options.keyHolders) {
+    throw new ConcordatError('SHARES_INSUFFICIENT', `--threshold ${options.threshold} of ${options.keyHolders} key-holders`);
+  }
+}
+
+/** Says how to reach everything, then waits for Ctrl-C. */
+async function keepUp({ running }: FinishedRun, options: FederateOptions): Promise<void> {
+  const lines = [
+    '',
+    'The federation stays up. Ctrl-C stops it.',
+    `  chain        ${running.chain.rpcUrl}  (chain id ${running.chain.chainId})`,
+    `  federation   ${running.federation}`,
+    `  coordinator  ${running.coordinator.url}/v1/status`,
+    ...running.dealers.map((dealer) => `  ${dealer.name}     ${dealer.url}/v1/status`),
+    ...running.keyHolders.map((holder) => `  ${holder.name} ${holder.url}/v1/identity`),
+    `  audit        concordat audit --rpc ${running.chain.rpcUrl} --federation ${running.federation} --bundle ${join(running.coordinator.directory, 'bundle')}`,
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+  await new Promise(() => undefined);
+}

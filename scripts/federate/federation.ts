@@ -1,0 +1,155 @@
+// A whole federation on one machine: chain, contracts, coordinator, key-holders and edge nodes as processes of their own.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createChainClient } from '../../engines/chain/client.ts';
+import { compileContracts } from '../../engines/chain/compile.ts';
+import { deployFederation } from '../../engines/chain/deploy.ts';
+import { type EmbeddedChain, startEmbeddedChain } from '../../engines/chain/embedded.ts';
+import { createFederation, type FederationParameters } from '../../engines/chain/federation.ts';
+import { type Identity, loadOrCreateIdentity } from '../../engines/keys/identity.ts';
+import { OPERATOR_TOKEN_FILE } from '../../engines/keys/operator-token.ts';
+import type { PolicyArtifacts } from '../../engines/proof/artifacts.ts';
+import { type Child, startChild } from '../../kit/child.ts';
+import { readFileOrExplain } from '../../kit/files.ts';
+import type { Hex } from '../../protocol/bytes.ts';
+import { toHex } from '../../protocol/bytes.ts';
+import { canonicalJson } from '../../protocol/learning/canonical-json.ts';
+import type { Material } from './material.ts';
+import type { FederateOptions } from './options.ts';
+
+export interface Node extends Child {
+  readonly address: Hex;
+  readonly directory: string;
+  readonly token: string;
+}
+
+export interface RunningFederation {
+  readonly chain: EmbeddedChain;
+  readonly federation: Hex;
+  readonly coordinator: Node;
+  readonly dealers: Node[];
+  readonly keyHolders: Node[];
+  readonly deployGas: number;
+}
+
+const BIN = new URL('../../bin/concordat.mjs', import.meta.url).pathname;
+const ONE_ETHER = 10n ** 18n;
+/** How old a measured accuracy may be before it counts as missing. */
+const METRIC_MAX_AGE_SECONDS = 3_600;
+
+export interface Identities {
+  readonly operator: Identity;
+  readonly coordinator: Identity;
+  readonly dealers: readonly Identity[];
+  readonly keyHolders: readonly Identity[];
+}
+
+const names = (what: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${what}-${i + 1}`);
+
+/** Every party's keys, each in its own folder: what its operator would make on its own machine. */
+export async function makeIdentities(options: FederateOptions): Promise<Identities> {
+  const of = (name: string) => loadOrCreateIdentity(join(options.out, name));
+  const [operator, coordinator, dealers, keyHolders] = await Promise.all([
+    of('operator'),
+    of('coordinator'),
+    Promise.all(names('dealer', options.dealers).map(of)),
+    Promise.all(names('key-holder', options.keyHolders).map(of)),
+  ]);
+  return { operator, coordinator, dealers, keyHolders };
+}
+
+export const startChain = (options: FederateOptions): Promise<EmbeddedChain> =>
+  startEmbeddedChain({ dir: join(options.out, 'chain'), stateFile: join(options.out, 'chain.json') });
+
+/** Deploys the contracts and registers everyone. */
+export async function deploy(
+  chain: EmbeddedChain,
+  who: Identities,
+  artifacts: PolicyArtifacts,
+  material: Material,
+  options: FederateOptions,
+): Promise<{ federation: Hex; gasUsed: number }> {
+  const compiled = await compileContracts({ cacheDir: options.cacheDir, verifierSource: artifacts.verifierSource });
+  const accounts = [who.operator, who.coordinator, ...who.dealers];
+  await Promise.all(accounts.map(({ address }) => chain.fund(address, 100n * ONE_ETHER)));
+  const client = await createChainClient({ rpcUrl: chain.rpcUrl, privateKey: who.operator.privateKey });
+  const parameters: FederationParameters = {
+    minCohort: material.task.cohort.min,
+    keyHolderThreshold: options.threshold,
+    witnessQuorum: 1,
+    metricMaxAgeSeconds: METRIC_MAX_AGE_SECONDS,
+    verificationKeyHash: artifacts.verificationKeyHash,
+  };
+  const { operator } = who;
+  const deployed = await deployFederation(client, compiled, { operator: operator.address, parameters, setup: artifacts.setup });
+  const federation = createFederation(client, deployed.federation);
+  await federation.setCoordinator(who.coordinator.address);
+  await federation.registerWitness(who.coordinator.address);
+  for (const { address } of who.dealers) await federation.registerDealer(address);
+  // one after the other: the order of registration is a key-holder's index
+  for (const { address, sealing } of who.keyHolders) await federation.registerKeyHolder(address, toHex(sealing.publicKey));
+  return { federation: deployed.federation, gasUsed: deployed.gasUsed };
+}
+
+export async function startNode(
+  role: 'coordinator' | 'edge' | 'key-holder',
+  name: string,
+  identity: Identity,
+  args: readonly string[],
+  options: FederateOptions,
+): Promise<Node> {
+  const directory = join(options.out, name);
+  const child = await startChild({
+    name,
+    command: process.execPath,
+    args: [BIN, role, '--dir', directory, ...args],
+    logFile: join(options.out, 'logs', `${name}.log`),
+  });
+  const tokenFile = join(directory, OPERATOR_TOKEN_FILE);
+  const token = role === 'key-holder' ? '' : (await readFileOrExplain(tokenFile)).toString('utf8');
+  return { ...child, address: identity.address, directory, token };
+}
+
+/** Starts every process; `onStarted` is told as they come up. */
+export async function startNodes(
+  chain: EmbeddedChain,
+  federation: Hex,
+  who: Identities,
+  artifacts: PolicyArtifacts,
+  material: Material,
+  options: FederateOptions,
+  onStarted: (node: Node) => void,
+): Promise<Omit<RunningFederation, 'chain' | 'federation' | 'deployGas'>> {
+  const onChain = ['--rpc', chain.rpcUrl, '--federation', federation];
+  const agreed = ['--task', material.taskFile, '--contract', material.contractFile];
+  const start = async (...parameters: Parameters<typeof startNode>): Promise<Node> => {
+    const node = await startNode(...parameters);
+    onStarted(node);
+    return node;
+  };
+  const keyHolders = await Promise.all(
+    who.keyHolders.map((identity, i) => start('key-holder', `key-holder-${i + 1}`, identity, onChain, options)),
+  );
+  const keyFile = join(options.out, 'verification-key.json');
+  await writeFile(keyFile, canonicalJson(artifacts.verificationKey));
+  const coordinatorArgs = [...onChain, ...agreed, '--verification-key', keyFile, '--key-holder', ...keyHolders.map((k) => k.url)];
+  const coordinator = await start('coordinator', 'coordinator', who.coordinator, coordinatorArgs, options);
+  const dealers = await Promise.all(
+    who.dealers.map((identity, i) =>
+      start('edge', `dealer-${i + 1}`, identity, edgeArgs(i, onChain, agreed, coordinator.url, material, options), options),
+    ),
+  );
+  return { coordinator, dealers, keyHolders };
+}
+
+export function edgeArgs(
+  index: number,
+  onChain: readonly string[],
+  agreed: readonly string[],
+  coordinatorUrl: string,
+  material: Material,
+  options: FederateOptions,
+): string[] {
+  const records = material.recordFiles[index] ?? '';
+  return [...onChain, ...agreed, '--coordinator', coordinatorUrl, '--records', records, '--cache-dir', options.cacheDir];
+}

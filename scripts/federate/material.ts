@@ -1,0 +1,76 @@
+// What a run is about: task, data contract, the rows, and who gets which. Everything is checked before a process starts.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readTable } from '../../edge-node/data/csv.ts';
+import { COIL2000, writeTable } from '../../examples/coil2000/load.ts';
+import { type Split, splitRows } from '../../examples/coil2000/split.ts';
+import { readFileOrExplain } from '../../kit/files.ts';
+import { ConcordatError } from '../../protocol/errors.ts';
+import { type DataContract, parseDataContract } from '../../protocol/learning/data-contract.ts';
+import { checkTaskContract, parseTask, type Task } from '../../protocol/learning/task.ts';
+import type { Row } from '../../protocol/learning/validate-row.ts';
+import { parse, stringify } from 'yaml';
+import type { FederateOptions } from './options.ts';
+
+export interface Material {
+  readonly task: Task;
+  readonly contract: DataContract;
+  /** Files that every party is started with. */
+  readonly taskFile: string;
+  readonly contractFile: string;
+  readonly rows: readonly Row[];
+  readonly split: Split;
+  /** One CSV per dealer, readable by its owner only. */
+  readonly recordFiles: readonly string[];
+}
+
+/** @throws ConcordatError FILE_MISSING, CONTRACT_INVALID, TASK_INVALID, DATA_BREAKS_CONTRACT, SPLIT_IMPOSSIBLE */
+export async function prepareMaterial(options: FederateOptions): Promise<Material> {
+  if ((options.data === undefined) !== (options.contract === undefined)) {
+    throw new ConcordatError('FILE_MISSING', 'give --data and --contract together');
+  }
+  const own = options.data !== undefined;
+  const contractSource = await text(options.contract ?? join(COIL2000, 'contract.yaml'));
+  const contract = parseDataContract(contractSource);
+  const taskSource = await taskFor(contract, own, options);
+  const task = parseTask(taskSource);
+  checkTaskContract(task, contract);
+  const rows = await readTable(options.data ?? join(COIL2000, 'coil2000.csv.gz'), contract);
+  const split = splitRows(contract, rows, { dealers: options.dealers, seed: String(options.seed) });
+
+  await mkdir(options.out, { recursive: true });
+  const taskFile = join(options.out, 'task.yaml');
+  const contractFile = join(options.out, 'contract.yaml');
+  await writeFile(taskFile, taskSource);
+  await writeFile(contractFile, contractSource);
+  const recordFiles = await Promise.all(
+    split.dealers.map(async (indices, i) => {
+      const directory = join(options.out, `dealer-${i + 1}`);
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      const file = join(directory, 'customers.csv');
+      await writeTable(file, contract, rowsAt(rows, indices));
+      return file;
+    }),
+  );
+  return { task, contract, taskFile, contractFile, rows, split, recordFiles };
+}
+
+export function rowsAt(rows: readonly Row[], indices: readonly number[]): Row[] {
+  return indices.map((index) => rows[index]).filter((row) => row !== undefined);
+}
+
+const text = async (path: string): Promise<string> => (await readFileOrExplain(path)).toString('utf8');
+
+/** The example's task; for one's own data the same settings, on its label. Rounds and cohort follow the command line. */
+async function taskFor(contract: DataContract, own: boolean, options: FederateOptions): Promise<string> {
+  const document = parse(await text(join(COIL2000, 'task.yaml')));
+  document.rounds = options.rounds;
+  document.cohort.min = Math.min(document.cohort.min, options.dealers);
+  if (own) {
+    document.id = contract.document.id.toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-').slice(0, 64);
+    document.title = `Predict ${contract.label.name}`;
+    document.dataContract = { file: 'contract.yaml', hash: contract.hash };
+    document.label = contract.label.name;
+  }
+  return stringify(document);
+}

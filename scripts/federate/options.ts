@@ -1,0 +1,20 @@
+// What `concordat federate` can be told.
+
+export interface FederateOptions {
+  readonly example: string;
+  /** Bring your own: a CSV and its data contract, instead of the example's. */
+  readonly data?: string;
+  readonly contract?: string;
+  readonly dealers: number;
+  readonly rounds: number;
+  readonly seed: number;
+  readonly keyHolders: number;
+  readonly threshold: number;
+  readonly keep: boolean;
+  readonly out: string;
+  readonly json?: string;
+  readonly cacheDir: string;
+}
+
+/** Rounds before the customer withdraws; with fewer than two rounds nobody does. */
+export const withdrawalAfter = (rounds: number): number | undefined => (rounds < 2 ? undefined : Math.min(5, rounds - 1));

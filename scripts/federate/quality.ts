@@ -1,0 +1,50 @@
+// How good the models are on the hold-out: the federation's, one trained on all consented records, each dealer's own.
+import { createTrainer } from '../../engines/tensor/train.ts';
+import { request } from '../../kit/http.ts';
+import type { Hex } from '../../protocol/bytes.ts';
+import { featureCount } from '../../protocol/learning/features.ts';
+import { decodeModel, layoutOf } from '../../protocol/learning/model.ts';
+import { centralised, examplesOf, localOnly, type Score, scoreOf } from '../baseline.ts';
+import { type Material, rowsAt } from './material.ts';
+import type { FederationReport, Quality } from './report.ts';
+
+export interface Comparison {
+  readonly federated: Quality;
+  readonly centralised: Quality;
+  readonly localMean: Quality;
+  readonly holdOut: FederationReport['holdOut'];
+}
+
+/** @param covered per dealer, the customers whose records the last round used: everyone learns from the same people */
+export async function compare(
+  material: Material,
+  covered: readonly ReadonlySet<string>[],
+  coordinatorUrl: string,
+  modelHash: Hex,
+  seed: number,
+): Promise<Comparison> {
+  const { task, contract, rows, split } = material;
+  const holdOut = examplesOf(contract, rowsAt(rows, split.holdOut));
+  const perDealer = split.dealers.map((indices, i) =>
+    rowsAt(rows, indices).filter((row) => covered[i]?.has(String(row[contract.id.name]))),
+  );
+  const input = { task, contract, holdOut, seed: String(seed) };
+  const file = await request(`${coordinatorUrl}/v1/bundle/blobs/${modelHash.slice(2)}`);
+  const trainer = await createTrainer(task, featureCount(contract));
+  const model = decodeModel(file, layoutOf(task, featureCount(contract)));
+  const federated = scoreOf(trainer.score(model.weights, holdOut.features), holdOut);
+  const central = await centralised(input, examplesOf(contract, perDealer.flat()));
+  const local = await localOnly(input, perDealer.map((records) => examplesOf(contract, records)));
+  return {
+    federated: quality(federated),
+    centralised: quality(central),
+    localMean: { auc: local.meanAuc ?? Number.NaN, hits800: local.meanHits },
+    holdOut: {
+      rows: holdOut.labels.length,
+      positives: holdOut.labels.reduce((sum, label) => sum + label, 0),
+      topK: federated.k,
+    },
+  };
+}
+
+const quality = ({ auc, hits }: Score): Quality => ({ auc: auc ?? Number.NaN, hits800: hits });

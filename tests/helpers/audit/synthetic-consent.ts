@@ -1,0 +1,130 @@
+// Customers of one synthetic dealer: real passkeys, real policies, anchored states, claims and selections.
+import { signTypedStruct } from '../../../engines/chain/typed-data.ts';
+import { createSoftwarePasskey, type SoftwarePasskey } from '../../../engines/keys/software-passkey.ts';
+import { type Hex, sha256, toHex, utf8ToBytes } from '../../../protocol/bytes.ts';
+import { encodeCbor } from '../../../protocol/codec.ts';
+import { anchoredRoot } from '../../../protocol/consent/anchor.ts';
+import { encodeAssertion } from '../../../protocol/consent/assertion.ts';
+import { decodeEntry, type LogEntry } from '../../../protocol/consent/log.ts';
+import { encodeOperation, operationHash, subjectOf } from '../../../protocol/consent/operation.ts';
+import {
+  claimContext,
+  EVIDENCE,
+  NO_PRIVACY_CAP,
+  type Policy,
+  policyDigest,
+  requirementKey,
+  splitGrants,
+} from '../../../protocol/consent/policy.ts';
+import { ConsentState } from '../../../protocol/consent/state.ts';
+import { requirementOfTask } from '../../../protocol/learning/task.ts';
+import type { Chronicle, Party } from './chronicle.ts';
+import { contract, task } from './small-task.ts';
+import type { Trapdoor } from './trapdoor-proofs.ts';
+
+export const requirement = requirementOfTask(task, contract);
+export const key = requirementKey(requirement);
+export const RELYING_PARTY = { rpId: 'consent.example', origins: ['https://consent.example'] };
+const EXPIRY = 1_900_000_000;
+/** The policies that customers chose: without and with an accuracy floor. */
+export const FLOORS_BPS = [0, 5_000] as const;
+
+export interface ConsentDesk {
+  readonly dealer: Party;
+  readonly digests: readonly bigint[];
+  /** Signs and keeps an operation for the next anchor. */
+  move(customer: number, digest: bigint): void;
+  /** Publishes the state after all operations so far. */
+  anchor(): void;
+  claim(): void;
+  /** Admits the buckets of these digests; returns the number of members. */
+  select(digests: readonly bigint[]): number;
+  root(): Hex;
+}
+
+export function openConsentDesk(chronicle: Chronicle, dealer: Party, witnesses: readonly Party[], trapdoor: Trapdoor): ConsentDesk {
+  const state = ConsentState.empty(dealer.address);
+  const { deployment } = chronicle.raw.history;
+  const domain = { chainId: deployment.chainId, federation: deployment.federation };
+  const digests = FLOORS_BPS.map((accuracyFloorBps, i) => {
+    const conditions = { expiry: EXPIRY, accuracyFloorBps, privacyCapMilli: NO_PRIVACY_CAP, evidence: EVIDENCE.passkey };
+    const policy: Policy = { grants: requirement.required, conditions };
+    return policyDigest(policy, BigInt(toHex(sha256(utf8ToBytes(`${dealer.name} salt ${i}`))).slice(0, 60)));
+  });
+  const passkeys = new Map<number, SoftwarePasskey>();
+  let pending: LogEntry[] = [];
+  let epoch = 0;
+
+  function passkeyOf(customer: number): SoftwarePasskey {
+    const seed = sha256(utf8ToBytes(`${dealer.name} customer ${customer}`));
+    const made = passkeys.get(customer) ?? createSoftwarePasskey({ rpId: RELYING_PARTY.rpId, origin: RELYING_PARTY.origins[0] ?? '', seed });
+    passkeys.set(customer, made);
+    return made;
+  }
+
+  return {
+    dealer,
+    digests,
+    move(customer, newDigest) {
+      const passkey = passkeyOf(customer);
+      const nonce = toHex(sha256(utf8ToBytes(`${dealer.name} nonce ${customer}`)));
+      const subject = subjectOf(passkey.publicKey, dealer.address, nonce);
+      const known = state.subject(subject);
+      const seq = (known?.seq ?? 0) + 1;
+      const recordHash = toHex(sha256(utf8ToBytes(`record ${customer} ${seq}`)));
+      const operation = encodeOperation({
+        dealer: dealer.address,
+        subject,
+        publicKey: passkey.publicKey,
+        nonce,
+        seq,
+        oldDigest: known?.digest ?? 0n,
+        newDigest,
+        recordHash,
+      });
+      const entry = { operation, assertion: encodeAssertion(passkey.sign(operationHash(operation))) };
+      state.apply(decodeEntry(entry));
+      pending.push(entry);
+    },
+    anchor() {
+      epoch++;
+      const anchor = state.anchor(epoch);
+      const operations = chronicle.blob(encodeCbor(pending.map(({ operation, assertion }) => [operation, assertion])));
+      chronicle.append({ type: 'consent', dealer: dealer.address, epoch, operations });
+      pending = [];
+      const witnessSignatures = witnesses.map(({ privateKey }) => signTypedStruct(privateKey, domain, 'Anchor', anchor));
+      chronicle.emit('Anchored', dealer.address, { ...anchor, root: anchoredRoot(anchor), call: { witnessSignatures } });
+    },
+    claim() {
+      for (const [i, digest] of digests.entries()) {
+        const bounds = { validUntil: EXPIRY, accuracyFloorBps: FLOORS_BPS[i] ?? 0, privacyCapMilli: NO_PRIVACY_CAP };
+        const context = claimContext(deployment.chainId, deployment.registry, dealer.address);
+        const [required0, required1] = splitGrants(requirement.required);
+        const head = [context, required0, required1, BigInt(requirement.minEvidence)];
+        const limits = [BigInt(bounds.validUntil), BigInt(bounds.accuracyFloorBps), BigInt(bounds.privacyCapMilli)];
+        const signals = [...head, ...limits, digest, ...new Array<bigint>(15).fill(0n)];
+        const call = trapdoor.prove(signals);
+        chronicle.emit('PoliciesAdmitted', dealer.address, { dealer: dealer.address, requirementKey: key, ...bounds, digests: [digest], call });
+      }
+    },
+    select(chosen) {
+      const { buckets, proof, proofFlags } = state.selectionProof(chosen);
+      const [required0, required1] = splitGrants(requirement.required);
+      const memberCount = buckets.reduce((sum, bucket) => sum + bucket.memberCount, 0);
+      const floors = digests.flatMap((digest, i) => (chosen.includes(digest) ? [FLOORS_BPS[i] ?? 0] : []));
+      chronicle.emit('SelectionAdmitted', dealer.address, {
+        dealer: dealer.address,
+        requirementKey: key,
+        root: anchoredRoot(state.anchor(epoch)),
+        memberCount,
+        validUntil: EXPIRY,
+        accuracyFloorBps: Math.max(...floors),
+        privacyCapMilli: NO_PRIVACY_CAP,
+        bucketCount: buckets.length,
+        call: { required0, required1, minEvidence: requirement.minEvidence, buckets, proof, proofFlags },
+      });
+      return memberCount;
+    },
+    root: () => anchoredRoot(state.anchor(epoch)),
+  };
+}
