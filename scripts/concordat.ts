@@ -1,54 +1,25 @@
 // The command line: one program, one subcommand per party, and `federate`, which runs them all on one machine.
-import { resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
-import { registerAuditCommands } from '../auditor/cli.ts';
-import { registerCoordinator } from '../coordinator/main.ts';
-import { registerEdge } from '../edge-node/main.ts';
-import { registerKeyHolder } from '../key-holder/main.ts';
+import { Command } from 'commander';
 import { ConcordatError } from '../protocol/errors.ts';
-import { doctor } from './doctor.ts';
-import { runFederate } from './federate/command.ts';
 
-const whole = (least: number, most: number) => (text: string) => {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new InvalidArgumentError(`a whole number from ${least} to ${most}`);
+/** A service loads what it needs and nothing else: fourteen processes start on one machine. */
+const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = {
+  federate: async (program) => (await import('./federate/command.ts')).registerFederate(program),
+  coordinator: async (program) => (await import('../coordinator/main.ts')).registerCoordinator(program),
+  edge: async (program) => (await import('../edge-node/main.ts')).registerEdge(program),
+  'key-holder': async (program) => (await import('../key-holder/main.ts')).registerKeyHolder(program),
+  audit: async (program) => {
+    const audit = program.command('audit').description('re-check everything from chain and transcript');
+    (await import('../auditor/cli.ts')).registerAuditCommands(audit);
+  },
+  doctor: async (program) => (await import('./doctor.ts')).registerDoctor(program),
 };
 
 const program = new Command('concordat')
   .description('Federated learning that can prove it had permission.')
   .showHelpAfterError();
-
-program
-  .command('federate')
-  .description('run a whole federation on this machine: chain, coordinator, dealers, key-holders, auditor')
-  .option('--example <name>', 'which example to run', 'coil2000')
-  .option('--data <csv>', 'your own records instead (with --contract)')
-  .option('--contract <yaml>', 'data contract of --data')
-  .option('--dealers <n>', 'edge nodes', whole(3, 32), 8)
-  .option('--rounds <n>', 'rounds of training', whole(1, 1_000), 10)
-  .option('--seed <n>', 'decides split, simulated rules and who withdraws', whole(0, 2 ** 31), 1)
-  .option('--key-holders <n>', 'key-holders', whole(1, 32), 5)
-  .option('--threshold <n>', 'key-holders needed to open a sum', whole(1, 32), 4)
-  .option('--out <dir>', 'where the run is kept (default: a new folder under .concordat/runs)')
-  .option('--json <file>', 'also write the whole result as JSON')
-  .option('--keep', 'leave the federation up when done', false)
-  .option('--cache-dir <dir>', 'compiled circuits and contracts', resolve('.concordat/cache'))
-  .action(runFederate);
-
-registerCoordinator(program);
-registerEdge(program);
-registerKeyHolder(program);
-registerAuditCommands(program.command('audit').description('re-check everything from chain and transcript'));
-
-program
-  .command('doctor')
-  .description('can this machine run a federation?')
-  .option('--cache-dir <dir>', 'compiled circuits and contracts', resolve('.concordat/cache'))
-  .option('--rpc <url>', 'also try this chain endpoint')
-  .action(async (options: { cacheDir: string; rpc?: string }) => {
-    if (!(await doctor(options))) process.exitCode = 1;
-  });
+const asked = COMMANDS[process.argv[2] ?? ''];
+for (const register of asked ? [asked] : Object.values(COMMANDS)) await register(program);
 
 try {
   await program.parseAsync();

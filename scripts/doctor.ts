@@ -2,7 +2,8 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { availableParallelism, freemem } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
 import { palette } from './federate/table.ts';
 
 interface Finding {
@@ -12,13 +13,24 @@ interface Finding {
   readonly remedy?: string;
 }
 
-export interface DoctorOptions {
+interface DoctorOptions {
   readonly cacheDir: string;
   readonly rpc?: string;
 }
 
+export function registerDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('can this machine run a federation?')
+    .option('--cache-dir <dir>', 'compiled circuits and contracts', resolve('.concordat/cache'))
+    .option('--rpc <url>', 'also try this chain endpoint')
+    .action(async (options: DoctorOptions) => {
+      if (!(await doctor(options))) process.exitCode = 1;
+    });
+}
+
 /** @returns true when everything that must hold holds */
-export async function doctor(options: DoctorOptions): Promise<boolean> {
+async function doctor(options: DoctorOptions): Promise<boolean> {
   const findings = [
     nodeVersion(),
     cores(),

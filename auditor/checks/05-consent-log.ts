@@ -17,11 +17,12 @@ export const consentLogCheck: Check = {
   async run(evidence) {
     const tally = createTally();
     const anchored = eventsOf(evidence.history.events, 'Anchored');
-    const relyingParty = await tally.attempt('genesis: relying party', () => genesisBody(evidence).relyingParty);
+    const relyingParty = await tally.needs('genesis: relying party', () => genesisBody(evidence).relyingParty);
     let [operations, customers] = [0, 0];
     for (const dealer of new Set(anchored.map((event) => event.dealer))) {
       const own = anchored.filter((event) => event.dealer === dealer);
-      if (relyingParty === undefined) tally.unsure(`${dealer}: operations`, 'no relying party to hold their signatures to');
+      if (relyingParty === undefined)
+        tally.unsure(`${dealer}: operations`, 'no relying party to hold their signatures to');
       else {
         const state = await replayDealer(evidence, relyingParty, dealer, own, tally);
         operations += state.operationCount;
@@ -64,7 +65,8 @@ async function replayDealer(
     for (const fault of best.faults) tally.fails(`${what}: operation`, fault);
     state = best.state;
     const anchor = state.anchor(event.epoch);
-    for (const field of ROOTS) tally.same(`${what}: ${field} anchored, against the replay`, event[field], anchor[field]);
+    for (const field of ROOTS)
+      tally.same(`${what}: ${field} anchored, against the replay`, event[field], anchor[field]);
     tally.same(`${what}: anchored root`, event.root, anchoredRoot(anchor));
   }
   return state;

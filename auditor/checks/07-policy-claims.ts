@@ -15,7 +15,7 @@ export const policyClaimsCheck: Check = {
   title: 'Every policy claim on chain is proven, by a proof made for that dealer',
   async run(evidence) {
     const tally = createTally();
-    const key = await tally.attempt('verification key', async () =>
+    const key = await tally.needs('verification key', async () =>
       parseVerificationKey(JSON.parse(await textBlob(evidence, genesisBody(evidence).verificationKey))),
     );
     let policies = 0;

@@ -15,7 +15,7 @@ export const uploadsCheck: Check = {
   title: 'Every upload in a set is the one its dealer signed and committed to, well-formed and used once',
   async run(evidence) {
     const tally = createTally();
-    const genesis = await tally.attempt('genesis: task and data contract', () => readGenesis(evidence));
+    const genesis = await tally.needs('genesis: task and data contract', () => readGenesis(evidence));
     const uploads = entriesOf(evidence.bundle, 'upload');
     for (const upload of uploads) await checkUpload(evidence, upload, genesis, tally);
     checkSets(evidence, uploads, tally);

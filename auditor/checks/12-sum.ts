@@ -11,7 +11,7 @@ export const sumCheck: Check = {
   title: 'The aggregate is the sum over exactly the finalised set',
   async run(evidence) {
     const tally = createTally();
-    const genesis = await tally.attempt('genesis: task and data contract', () => readGenesis(evidence));
+    const genesis = await tally.needs('genesis: task and data contract', () => readGenesis(evidence));
     const rounds = roundsWith(evidence, 'aggregate');
     for (const round of rounds) {
       if (genesis === undefined) tally.unsure(`round ${round.round}: sum`, 'no task to tell its size');

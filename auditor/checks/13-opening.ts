@@ -17,7 +17,7 @@ export const openingCheck: Check = {
   title: 'The key-holders’ answers open the sum to the stated values, and what remains is honest noise',
   async run(evidence) {
     const tally = createTally();
-    const genesis = await tally.attempt('genesis: task and data contract', () => readGenesis(evidence));
+    const genesis = await tally.needs('genesis: task and data contract', () => readGenesis(evidence));
     const rounds = roundsWith(evidence, 'opened');
     const noise: string[] = [];
     for (const round of rounds) {

@@ -14,7 +14,7 @@ export const modelCheck: Check = {
   title: 'Every model is its base plus the opened sum, bit for bit',
   async run(evidence) {
     const tally = createTally();
-    const genesis = await tally.attempt('genesis: task and data contract', () => readGenesis(evidence));
+    const genesis = await tally.needs('genesis: task and data contract', () => readGenesis(evidence));
     let last: { model: Hex | undefined; state: OptimiserState } = { model: genesis?.body.initialModel, state: {} };
     const rounds = roundsWith(evidence, 'model');
     for (const round of rounds) {

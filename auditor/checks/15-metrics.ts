@@ -11,7 +11,7 @@ export const metricsCheck: Check = {
   title: 'Accuracy and AUC on chain are those of the opened histogram',
   async run(evidence) {
     const tally = createTally();
-    const genesis = await tally.attempt('genesis: task and data contract', () => readGenesis(evidence));
+    const genesis = await tally.needs('genesis: task and data contract', () => readGenesis(evidence));
     const notes: string[] = [];
     for (const round of roundsWith(evidence, 'model')) {
       const what = `round ${round.round}: metrics`;

@@ -14,7 +14,7 @@ export const taskCheck: Check = {
   title: 'Every round is of the published task, asks what that task needs, and starts from the right model',
   async run(evidence) {
     const tally = createTally();
-    const genesis = await tally.attempt('genesis: task and data contract', () => readGenesis(evidence));
+    const genesis = await tally.needs('genesis: task and data contract', () => readGenesis(evidence));
     if (genesis !== undefined) {
       checkGenesis(genesis, tally);
       replay(evidence.history.events, (event, before) => {

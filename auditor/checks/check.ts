@@ -42,6 +42,8 @@ export interface Tally {
    * @returns what the step returned; undefined after a failure
    */
   attempt<T>(what: string, step: () => T | Promise<T>): Promise<T | undefined>;
+  /** Something that the check needs to begin. To have it is nothing checked; not to have it is a failure. */
+  needs<T>(what: string, step: () => T | Promise<T>): Promise<T | undefined>;
   result(note?: string): CheckResult;
 }
 
@@ -79,6 +81,14 @@ export function createTally(): Tally {
         const value = await step();
         tally.holds(what, true);
         return value;
+      } catch (cause) {
+        tally.fails(what, messageOf(cause));
+        return undefined;
+      }
+    },
+    async needs(what, step) {
+      try {
+        return await step();
       } catch (cause) {
         tally.fails(what, messageOf(cause));
         return undefined;

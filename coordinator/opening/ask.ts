@@ -47,7 +47,9 @@ export async function askKeyHolders(
 }
 
 async function askOne(url: string, round: number, setHash: Hex, set: readonly AdmittedUpload[], parts: AskParts) {
-  const identity = JSON.parse(new TextDecoder().decode(await request(`${url}/v1/identity`, { timeoutMs: ANSWER_WITHIN_MS })));
+  const identity = JSON.parse(
+    new TextDecoder().decode(await request(`${url}/v1/identity`, { timeoutMs: ANSWER_WITHIN_MS })),
+  );
   const keyHolder = parts.keyHolders.find(({ address }) => address === identity.address);
   if (keyHolder === undefined) throw new ConcordatError('NOT_A_MEMBER', `${url} is no registered key-holder`);
   const shares = await Promise.all(
@@ -71,7 +73,10 @@ async function askOne(url: string, round: number, setHash: Hex, set: readonly Ad
 function checkAnswer(answer: AnswerMessage, keyHolder: KeyHolder, round: number, setHash: Hex, parts: AskParts): void {
   const about = answer.keyHolder === keyHolder.address && answer.index === keyHolder.index && answer.round === round;
   if (!about || answer.setHash !== setHash) {
-    throw new ConcordatError('MESSAGE_MALFORMED', `the answer of key-holder ${keyHolder.index} is about something else`);
+    throw new ConcordatError(
+      'MESSAGE_MALFORMED',
+      `the answer of key-holder ${keyHolder.index} is about something else`,
+    );
   }
   const statement = { keyHolder: answer.keyHolder, round, setHash, answerHash: sha256(answer.answer) };
   if (parts.recoverAnswer(statement, answer.signature) !== keyHolder.address) {

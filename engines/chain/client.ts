@@ -65,8 +65,8 @@ interface ClientOptions {
   readonly receiptTimeoutMs?: number;
 }
 
-/** Gas for a transaction that is meant to revert: enough for any of our methods. */
-const REFUSAL_GAS = 600_000;
+/** Gas for a transaction that is meant to revert: enough for any of our methods, a proof included. */
+const REFUSAL_GAS = 2_000_000;
 
 interface TransactionIntent {
   readonly to: Hex | null;

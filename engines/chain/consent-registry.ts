@@ -127,7 +127,7 @@ export function toAnchorState(record: Readonly<Record<keyof AnchorState, unknown
   };
 }
 
-export function toBounds(bounds: Readonly<Record<keyof Bounds, unknown>>): Bounds {
+function toBounds(bounds: Readonly<Record<keyof Bounds, unknown>>): Bounds {
   return {
     validUntil: asNumber(bounds.validUntil),
     accuracyFloorBps: asNumber(bounds.accuracyFloorBps),

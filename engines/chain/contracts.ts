@@ -6,7 +6,7 @@ import { federationAbi } from './abi/federation.ts';
 import { roundLedgerAbi } from './abi/round-ledger.ts';
 import type { ContractRef } from './client.ts';
 
-export const FEDERATION_ABI = new Interface(federationAbi);
+const FEDERATION_ABI = new Interface(federationAbi);
 export const CONSENT_REGISTRY_ABI = new Interface(consentRegistryAbi);
 export const ROUND_LEDGER_ABI = new Interface(roundLedgerAbi);
 

@@ -153,15 +153,19 @@ async function keepSnapshots(
   log: Log | undefined,
 ): Promise<void> {
   let kept: unknown;
+  let pauseMs = everyMs;
   for (;;) {
-    await sleep(everyMs, undefined, { signal, ref: false }).catch(() => undefined);
+    await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => undefined);
     if (signal.aborted) return;
+    const startedAt = performance.now();
     try {
       const head = await rpc.call('eth_blockNumber', []);
       if (head === kept) continue;
       const dump = (await rpc.call('anvil_dumpState', [])) as Hex;
       await writeFileAtomic(stateFile, await inflate(fromHex(dump)));
       kept = head;
+      // a long chain takes longer to write: never more than a twentieth of the time
+      pauseMs = Math.max(everyMs, 20 * (performance.now() - startedAt));
     } catch (error) {
       // the final dump is still to come; if the chain is gone, `exited` tells
       if (!signal.aborted) log?.warn({ err: error }, 'no snapshot of the embedded chain');

@@ -81,7 +81,6 @@ type EventBody =
 
 export type ChainEvent = EventBody & EventPlace;
 export type EventName = ChainEvent['name'];
-export type EventOf<N extends EventName> = Extract<ChainEvent, { readonly name: N }>;
 
 /** Events that are not ours to act on: the operator handing over its office. */
 const UNTYPED: ReadonlySet<string> = new Set([

@@ -11,7 +11,7 @@ export interface Domain {
 }
 
 /** Field order is part of the signature. */
-export const TYPED_STRUCTS = {
+const TYPED_STRUCTS = {
   /** A witness: this is the dealer's consent state. */
   Anchor: [
     { name: 'dealer', type: 'address' },

@@ -56,7 +56,7 @@ function errorsAt(answers: readonly IndexedShare[], threshold: number, coefficie
     if (locator === undefined) continue;
     const wrong = points.filter(({ x }) => evaluate(locator, x) === 0).map(({ x }) => x);
     const right = points.filter(({ x }) => !wrong.includes(x));
-    if (wrong.length <= most && wrong.length > 0 && onOnePolynomial(right, threshold)) return wrong;
+    if (wrong.length > 0 && onOnePolynomial(right, threshold)) return wrong;
   }
   return undefined;
 }

@@ -1,14 +1,40 @@
 // `concordat federate`: runs the story, shows the result, and stops every process however it ends.
 import { join, resolve } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
 import { writeFileAtomic } from '../../kit/files.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { type FinishedRun, federate, type Stoppable } from './federate.ts';
 import type { FederateOptions } from './options.ts';
 import { resultScreen } from './screen.ts';
 
+const whole = (least: number, most: number) => (text: string) => {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new InvalidArgumentError(`a whole number from ${least} to ${most}`);
+};
+
+export function registerFederate(program: Command): void {
+  program
+    .command('federate')
+    .description('run a whole federation on this machine: chain, coordinator, dealers, key-holders, auditor')
+    .option('--example <name>', 'which example to run', 'coil2000')
+    .option('--data <csv>', 'your own records instead (with --contract)')
+    .option('--contract <yaml>', 'data contract of --data')
+    .option('--dealers <n>', 'edge nodes', whole(3, 32), 8)
+    .option('--rounds <n>', 'rounds of training', whole(1, 1_000), 10)
+    .option('--seed <n>', 'decides split, simulated rules and who withdraws', whole(0, 2 ** 31), 1)
+    .option('--key-holders <n>', 'key-holders', whole(1, 32), 5)
+    .option('--threshold <n>', 'key-holders needed to open a sum', whole(1, 32), 4)
+    .option('--out <dir>', 'where the run is kept (default: a new folder under .concordat/runs)')
+    .option('--json <file>', 'also write the whole result as JSON')
+    .option('--keep', 'leave the federation up when done', false)
+    .option('--cache-dir <dir>', 'compiled circuits and contracts', resolve('.concordat/cache'))
+    .action(runFederate);
+}
+
 type CommandOptions = Omit<FederateOptions, 'out'> & { readonly out?: string };
 
-export async function runFederate(given: CommandOptions): Promise<void> {
+async function runFederate(given: CommandOptions): Promise<void> {
   const options: FederateOptions = { ...given, out: resolve(given.out ?? newRunFolder(given.seed)) };
   checkOptions(options);
   const started: Stoppable[] = [];

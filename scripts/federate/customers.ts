@@ -94,6 +94,7 @@ export async function submit(dealer: Node, submissions: readonly Submission[], w
       method: 'POST',
       headers: { 'content-type': 'application/cbor' },
       body: encodeCbor({ v: 'concordat/1/submissions', wait, submissions: part.map((s) => ({ ...s })) }),
+      timeoutMs: 120_000,
     });
     for (const answer of JSON.parse(new TextDecoder().decode(body)) as SubmitAnswer[]) {
       if (answer.receipt === undefined) throw new ConcordatError('CONSENT_OPERATION_REFUSED', `${answer.code}: ${answer.detail}`);

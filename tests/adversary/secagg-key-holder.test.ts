@@ -191,7 +191,20 @@ describe('P2 refuses', () => {
   ] as const)('a share sealed for another %s', async (_name, change) => {
     expect(await replay(change)).toMatchObject({ code: 'SHARE_UNREADABLE', fields: { dealer: sealed.dealers[0] } });
   });
-  test('a share sealed for another payload (a copied share beside an own payload)', async () => {
+  test('a share of the dealer\u2019s own other payload in the same attempt', async () => {
+    const victim = at(sealed.dealers, 0);
+    const [own, other] = [at(sealed.updates, 0), sealer.seal(at(sealed.requests, 0))];
+    const mixed = { ...own, payloadHash: other.payloadHash };
+    const chain = chainOf({
+      commitmentOf: async (_round, dealer) =>
+        commitmentOf(dealer === victim ? mixed : at(sealed.updates, sealed.dealers.indexOf(dealer))),
+    });
+    expect(await refusal(honestRequest(), { chain })).toMatchObject({
+      code: 'SHARE_UNREADABLE',
+      fields: { dealer: victim },
+    });
+  });
+  test('a copied share of another dealer beside an own payload', async () => {
     const [copied, own] = [at(sealed.updates, 1), at(sealed.updates, 0)];
     const mixed = { ...own, sealedShares: copied.sealedShares, sharesRoot: copied.sharesRoot };
     const chain = chainOf({

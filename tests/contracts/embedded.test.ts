@@ -68,6 +68,20 @@ describe('state', () => {
     expect(await federation.dealers()).toEqual([addressOf('dealer-1'), addressOf('dealer-2')]);
   });
 
+  test('logs and receipts of more blocks than states are kept, running and after a start', async () => {
+    const chain = await start();
+    const { client, at } = await deployOn(chain);
+    const federation = createFederation(client, at.federation);
+    const first = await federation.registerDealer(addressOf('many-0'));
+    await Promise.all(Array.from({ length: 99 }, (_, i) => federation.registerDealer(addressOf(`many-${i + 1}`))));
+    const filter = { address: at.federation, fromBlock: first.blockNumber };
+    expect(await readEvents(client, filter)).toHaveLength(100);
+    await chain.stop();
+    const reader = await operatorOn((await start()).rpcUrl);
+    expect(await readEvents(reader, filter)).toHaveLength(100);
+    expect(await reader.rpc.call('eth_getTransactionReceipt', [first.txHash])).toMatchObject({ status: '0x1' });
+  });
+
   test('a snapshot is written while it runs, and is a whole state', async () => {
     const chain = await start({ snapshotEveryMs: 50 });
     const { client } = await deployOn(chain);

@@ -194,14 +194,30 @@ describe('watching', () => {
     expect(await watching).toEqual([]);
   });
 
-  test('a chain that became shorter is not followed on', async () => {
-    const stop = new AbortController();
-    await operator.federation.registerDealer(addressOf('to be forgotten'));
-    const options = { fromBlock: world.at.blockNumber, pollMs: 5, signal: stop.signal };
-    const iterator = watchEvents(operator.client, contracts(), options)[Symbol.asyncIterator]();
-    for (let i = 0; i < 9; i++) await iterator.next();
-    await world.reset();
-    await expect(iterator.next()).rejects.toMatchObject({ code: 'CHAIN_WRONG' });
+  describe('a chain that is not the one followed so far', () => {
+    /** Follows to the end of a chain with one event more than the world has. */
+    async function followed(lagToleranceMs: number) {
+      await operator.federation.registerDealer(addressOf('to be forgotten'));
+      const { signal } = new AbortController();
+      const options = { fromBlock: world.at.blockNumber, pollMs: 5, signal, lagToleranceMs };
+      const iterator = watchEvents(operator.client, contracts(), options)[Symbol.asyncIterator]();
+      for (let i = 0; i < 9; i++) await iterator.next();
+      return iterator;
+    }
+
+    test('one that stays shorter is not followed on', async () => {
+      const iterator = await followed(50);
+      await world.reset();
+      await expect(iterator.next()).rejects.toMatchObject({ code: 'CHAIN_WRONG' });
+    });
+
+    test('one that has grown again over other blocks is not followed on', async () => {
+      const iterator = await followed(60_000);
+      await world.reset();
+      const { federation } = await world.party('operator');
+      for (const name of ['x', 'y', 'z']) await federation.registerDealer(addressOf(name));
+      await expect(iterator.next()).rejects.toMatchObject({ code: 'CHAIN_WRONG' });
+    });
   });
 });
 

@@ -63,8 +63,8 @@ export interface Party {
   readonly ledger: RoundLedger;
 }
 
-export const DEALERS = ['dealer-1', 'dealer-2', 'dealer-3'] as const;
-export const WITNESSES = ['witness-1', 'witness-2', 'witness-3'] as const;
+const DEALERS = ['dealer-1', 'dealer-2', 'dealer-3'] as const;
+const WITNESSES = ['witness-1', 'witness-2', 'witness-3'] as const;
 
 export interface World {
   readonly chain: EmbeddedChain;
@@ -141,7 +141,7 @@ export const BUCKETS: readonly Bucket[] = [
   { digest: 1002n, membersRoot: hash('members of 1002'), memberCount: 3 },
 ];
 
-export const bucketTree = (buckets: readonly Bucket[]): MerkleTree => MerkleTree.of(buckets.map(bucketLeaf));
+const bucketTree = (buckets: readonly Bucket[]): MerkleTree => MerkleTree.of(buckets.map(bucketLeaf));
 
 export function stateOf(epoch: number, buckets: readonly Bucket[] = BUCKETS): AnchorState {
   return {
@@ -168,7 +168,7 @@ export interface ClaimShape {
 }
 
 /** Far enough for every test (year 2100). */
-export const FAR = 4_102_444_800;
+const FAR = 4_102_444_800;
 
 /** A "proof" the double accepts, over honest public signals. */
 export function claimOf(world: World, dealer: Hex, shape: ClaimShape = {}): PolicyProof {

@@ -73,6 +73,8 @@ test('adding wraps at each prime and refuses unequal or broken blocks', () => {
   for (let i = 0; i < acc.length; i++) acc[i] = (PRIMES[Math.floor(i / RING_DEGREE) % 3] ?? 0) - 1;
   addResidues(acc, acc.slice());
   expect(acc.every((x, i) => x === (PRIMES[Math.floor(i / RING_DEGREE) % 3] ?? 0) - 2)).toBe(true);
+  addResidues(acc, new Uint32Array(acc.length).fill(2));
+  expect(acc.every((x) => x === 0)).toBe(true);
   expect(() => addResidues(acc, new Uint32Array(RESIDUES_PER_BLOCK))).toThrow(RangeError);
   expect(() => addResidues(new Uint32Array(5), new Uint32Array(5))).toThrow(RangeError);
 });

@@ -1,10 +1,19 @@
 // Writes a history as the contracts would: one event per block, and the transcript beside it.
 import { computeAddress } from 'ethers';
 import type { Deployment, EventName, EventOf, History, Place } from '../../../auditor/history.ts';
-import { type Hex, keccak256, sha256, toHex, uintToBytes, utf8ToBytes } from '../../../protocol/bytes.ts';
-import { entryName } from '../../../protocol/transcript/bundle.ts';
-import { encodeEntry, type EntryBody, GENESIS_PREV } from '../../../protocol/transcript/entry.ts';
-import { putBlob, type RawEvidence } from './raw-evidence.ts';
+import {
+  concatBytes,
+  fromHex,
+  type Hex,
+  keccak256,
+  sha256,
+  toHex,
+  uintToBytes,
+  utf8ToBytes,
+} from '../../../protocol/bytes.ts';
+import { blobPathOf, entryName } from '../../../protocol/transcript/bundle.ts';
+import { type EntryBody, encodeEntry, GENESIS_PREV } from '../../../protocol/transcript/entry.ts';
+import type { RawEvidence } from './raw-evidence.ts';
 
 export interface Party {
   readonly name: string;
@@ -19,57 +28,84 @@ export function party(name: string): Party {
 
 export const addressNamed = (name: string): Hex => toHex(keccak256(utf8ToBytes(name)).slice(12));
 
-const FIRST_BLOCK_SECONDS = 1_780_000_000;
-const SECONDS_PER_BLOCK = 12;
+export type FieldsOf<N extends EventName> = Omit<EventOf<N>, 'name' | 'at'>;
+export type Opening = Omit<FieldsOf<'RoundOpened'>, 'seed' | 'call'> & {
+  readonly required: bigint;
+  readonly required0: bigint;
+  readonly required1: bigint;
+  readonly minEvidence: 1 | 2;
+};
 
+/** Where a synthetic history is written: into memory, or as transactions to real contracts. */
 export interface Chronicle {
-  readonly raw: RawEvidence;
-  /** Appends an event in a block of its own. */
-  emit<N extends EventName>(name: N, sender: Hex, fields: Omit<EventOf<N>, 'name' | 'at'>): void;
-  /** Of the next block. */
-  nowSeconds(): number;
-  parentHash(): Hex;
+  readonly deployment: Deployment;
+  readonly files: Map<string, Uint8Array>;
+  act<N extends Exclude<EventName, 'RoundOpened'>>(name: N, sender: Party, fields: FieldsOf<N>): Promise<void>;
+  /** @returns the round's seed */
+  openRound(sender: Party, opening: Opening): Promise<Hex>;
+  /** The contracts' clock. */
+  nowSeconds(): Promise<number>;
   blob(bytes: Uint8Array): Hex;
   /** @returns the entry's hash */
   append(body: EntryBody): Hex;
 }
 
-const REGISTRY_EVENTS = ['Anchored', 'PoliciesAdmitted', 'SelectionAdmitted'];
-const LEDGER_EVENTS = ['RoundOpened', 'Committed', 'SetFinalised', 'RoundFailed', 'Published'];
-
-export function startChronicle(deployment: Deployment): Chronicle {
-  const events: History['events'][number][] = [];
-  const raw: RawEvidence = { history: { deployment, events, headBlock: 0 }, files: new Map() };
-  let [block, seq, prev] = [1, 0, GENESIS_PREV];
-
+/** The bundle's half of a chronicle. */
+export function startTranscript(): Pick<Chronicle, 'files' | 'blob' | 'append'> {
+  const files = new Map<string, Uint8Array>();
+  let [seq, prev] = [0, GENESIS_PREV];
   return {
-    raw,
-    emit(name, sender, fields) {
-      const contract = REGISTRY_EVENTS.includes(name)
-        ? deployment.registry
-        : LEDGER_EVENTS.includes(name)
-          ? deployment.ledger
-          : deployment.federation;
-      const at: Place = {
-        block,
-        logIndex: 0,
-        timestamp: FIRST_BLOCK_SECONDS + SECONDS_PER_BLOCK * block,
-        transaction: toHex(keccak256(uintToBytes(block, 32))),
-        sender,
-        contract,
-      };
-      events.push({ name, at, ...fields } as unknown as History['events'][number]);
-      raw.history = { ...raw.history, headBlock: block };
-      block++;
+    files,
+    blob(bytes) {
+      const hash = toHex(sha256(bytes));
+      files.set(blobPathOf(hash), bytes);
+      return hash;
     },
-    nowSeconds: () => FIRST_BLOCK_SECONDS + SECONDS_PER_BLOCK * block,
-    parentHash: () => toHex(keccak256(utf8ToBytes(`block ${block - 1}`))),
-    blob: (bytes) => putBlob(raw, bytes),
     append(body) {
       const { bytes, hash } = encodeEntry(seq, prev, body);
-      raw.files.set(`entries/${entryName(seq)}`, bytes);
+      files.set(`entries/${entryName(seq)}`, bytes);
       [seq, prev] = [seq + 1, hash];
       return hash;
     },
+  };
+}
+
+const FIRST_BLOCK_SECONDS = 1_780_000_000;
+const SECONDS_PER_BLOCK = 12;
+const REGISTRY_EVENTS: readonly EventName[] = ['Anchored', 'PoliciesAdmitted', 'SelectionAdmitted'];
+const LEDGER_EVENTS: readonly EventName[] = ['RoundOpened', 'Committed', 'SetFinalised', 'RoundFailed', 'Published'];
+
+export function memoryChronicle(deployment: Deployment): Chronicle & { evidence(): RawEvidence } {
+  const transcript = startTranscript();
+  const events: History['events'][number][] = [];
+  let block = 1;
+
+  function emit<N extends EventName>(name: N, sender: Party, fields: FieldsOf<N>): void {
+    const { registry, ledger, federation } = deployment;
+    const at: Place = {
+      block,
+      logIndex: 0,
+      timestamp: FIRST_BLOCK_SECONDS + SECONDS_PER_BLOCK * block,
+      transaction: toHex(keccak256(uintToBytes(block, 32))),
+      sender: sender.address,
+      contract: REGISTRY_EVENTS.includes(name) ? registry : LEDGER_EVENTS.includes(name) ? ledger : federation,
+    };
+    events.push({ name, at, ...fields } as unknown as History['events'][number]);
+    block++;
+  }
+
+  return {
+    ...transcript,
+    deployment,
+    act: async (name, sender, fields) => emit(name, sender, fields),
+    async openRound(sender, { required: _, required0, required1, minEvidence, ...fields }) {
+      const parentHash = toHex(keccak256(utf8ToBytes(`block ${block - 1}`)));
+      const ledger = uintToBytes(BigInt(deployment.ledger), 32);
+      const seed = toHex(keccak256(concatBytes(fromHex(parentHash), ledger, uintToBytes(fields.round, 32))));
+      emit('RoundOpened', sender, { ...fields, seed, call: { required0, required1, minEvidence, parentHash } });
+      return seed;
+    },
+    nowSeconds: async () => FIRST_BLOCK_SECONDS + SECONDS_PER_BLOCK * block,
+    evidence: () => ({ history: { deployment, events, headBlock: block - 1 }, files: transcript.files }),
   };
 }

@@ -1,11 +1,12 @@
 // Evidence as data that a test may change: the chain's history and the bundle's files, and how a forger would mend them.
-import { bundleFolder } from '../../../auditor/folder.ts';
+
 import { referenceEngines } from '../../../auditor/engines.ts';
 import type { BodyOf, BodyType, Evidence } from '../../../auditor/evidence.ts';
+import { bundleFolder } from '../../../auditor/folder.ts';
 import type { EventName, EventOf, History } from '../../../auditor/history.ts';
 import { type Hex, sha256, toHex } from '../../../protocol/bytes.ts';
-import { blobPathOf, type BundleFiles, entryName, readBundle } from '../../../protocol/transcript/bundle.ts';
-import { decodeEntry, encodeEntry, type EntryBody, GENESIS_PREV } from '../../../protocol/transcript/entry.ts';
+import { type BundleFiles, blobPathOf, entryName, readBundle } from '../../../protocol/transcript/bundle.ts';
+import { decodeEntry, type EntryBody, encodeEntry, GENESIS_PREV } from '../../../protocol/transcript/entry.ts';
 
 export interface RawEvidence {
   history: History;
@@ -24,7 +25,7 @@ export const memoryFiles = (files: ReadonlyMap<string, Uint8Array>): BundleFiles
   read: async (path) => {
     const bytes = files.get(path);
     if (bytes === undefined) throw new Error(`no file ${path}`);
-    return bytes.slice();
+    return new Uint8Array(bytes);
   },
 });
 
@@ -49,12 +50,12 @@ export function putBlob(raw: RawEvidence, bytes: Uint8Array): Hex {
 export function blobOf(raw: RawEvidence, hash: Hex): Uint8Array {
   const bytes = raw.files.get(blobPathOf(hash));
   if (bytes === undefined) throw new Error(`no blob ${hash}`);
-  return bytes.slice();
+  return new Uint8Array(bytes);
 }
 
 /** A copy with one bit changed. */
 export function flipped(bytes: Uint8Array, at = bytes.length >> 1): Uint8Array {
-  const copy = bytes.slice();
+  const copy = new Uint8Array(bytes);
   copy[at] = (copy[at] ?? 0) ^ 1;
   return copy;
 }
@@ -65,7 +66,9 @@ export function bodiesOf(raw: RawEvidence): EntryBody[] {
 }
 
 export const bodyOf = <T extends BodyType>(raw: RawEvidence, type: T, round?: number): BodyOf<T> => {
-  const found = bodiesOf(raw).find((body) => body.type === type && (round === undefined || ('round' in body && body.round === round)));
+  const found = bodiesOf(raw).find(
+    (body) => body.type === type && (round === undefined || ('round' in body && body.round === round)),
+  );
   if (found === undefined) throw new Error(`no ${type} entry`);
   return found as BodyOf<T>;
 };
@@ -111,7 +114,11 @@ export function changeEvents<N extends EventName>(
   raw.history = { ...history, events };
 }
 
-export function theEvent<N extends EventName>(raw: RawEvidence, name: N, matches: (event: EventOf<N>) => boolean = () => true): EventOf<N> {
+export function theEvent<N extends EventName>(
+  raw: RawEvidence,
+  name: N,
+  matches: (event: EventOf<N>) => boolean = () => true,
+): EventOf<N> {
   const found = raw.history.events.find((event) => event.name === name && matches(event as EventOf<N>));
   if (found === undefined) throw new Error(`no ${name} event`);
   return found as EventOf<N>;

@@ -3,7 +3,13 @@ import { canonicalJson } from '../../../protocol/learning/canonical-json.ts';
 import { parseDataContract } from '../../../protocol/learning/data-contract.ts';
 import { parseTask } from '../../../protocol/learning/task.ts';
 
-const property = (name: string, fieldClass: string, role: string, features: readonly object[] = [], more: object = {}) => ({
+const property = (
+  name: string,
+  fieldClass: string,
+  role: string,
+  features: readonly object[] = [],
+  more: object = {},
+) => ({
   name,
   logicalType: 'integer',
   required: true,

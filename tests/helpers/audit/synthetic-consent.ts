@@ -35,19 +35,29 @@ export interface ConsentDesk {
   /** Signs and keeps an operation for the next anchor. */
   move(customer: number, digest: bigint): void;
   /** Publishes the state after all operations so far. */
-  anchor(): void;
-  claim(): void;
+  anchor(): Promise<void>;
+  claim(): Promise<void>;
   /** Admits the buckets of these digests; returns the number of members. */
-  select(digests: readonly bigint[]): number;
+  select(digests: readonly bigint[]): Promise<number>;
   root(): Hex;
 }
 
-export function openConsentDesk(chronicle: Chronicle, dealer: Party, witnesses: readonly Party[], trapdoor: Trapdoor): ConsentDesk {
+export function openConsentDesk(
+  chronicle: Chronicle,
+  dealer: Party,
+  witnesses: readonly Party[],
+  trapdoor: Trapdoor,
+): ConsentDesk {
   const state = ConsentState.empty(dealer.address);
-  const { deployment } = chronicle.raw.history;
+  const { deployment } = chronicle;
   const domain = { chainId: deployment.chainId, federation: deployment.federation };
   const digests = FLOORS_BPS.map((accuracyFloorBps, i) => {
-    const conditions = { expiry: EXPIRY, accuracyFloorBps, privacyCapMilli: NO_PRIVACY_CAP, evidence: EVIDENCE.passkey };
+    const conditions = {
+      expiry: EXPIRY,
+      accuracyFloorBps,
+      privacyCapMilli: NO_PRIVACY_CAP,
+      evidence: EVIDENCE.passkey,
+    };
     const policy: Policy = { grants: requirement.required, conditions };
     return policyDigest(policy, BigInt(toHex(sha256(utf8ToBytes(`${dealer.name} salt ${i}`))).slice(0, 60)));
   });
@@ -57,7 +67,9 @@ export function openConsentDesk(chronicle: Chronicle, dealer: Party, witnesses: 
 
   function passkeyOf(customer: number): SoftwarePasskey {
     const seed = sha256(utf8ToBytes(`${dealer.name} customer ${customer}`));
-    const made = passkeys.get(customer) ?? createSoftwarePasskey({ rpId: RELYING_PARTY.rpId, origin: RELYING_PARTY.origins[0] ?? '', seed });
+    const made =
+      passkeys.get(customer) ??
+      createSoftwarePasskey({ rpId: RELYING_PARTY.rpId, origin: RELYING_PARTY.origins[0] ?? '', seed });
     passkeys.set(customer, made);
     return made;
   }
@@ -86,16 +98,22 @@ export function openConsentDesk(chronicle: Chronicle, dealer: Party, witnesses: 
       state.apply(decodeEntry(entry));
       pending.push(entry);
     },
-    anchor() {
+    async anchor() {
       epoch++;
       const anchor = state.anchor(epoch);
       const operations = chronicle.blob(encodeCbor(pending.map(({ operation, assertion }) => [operation, assertion])));
       chronicle.append({ type: 'consent', dealer: dealer.address, epoch, operations });
       pending = [];
-      const witnessSignatures = witnesses.map(({ privateKey }) => signTypedStruct(privateKey, domain, 'Anchor', anchor));
-      chronicle.emit('Anchored', dealer.address, { ...anchor, root: anchoredRoot(anchor), call: { witnessSignatures } });
+      const witnessSignatures = witnesses.map(({ privateKey }) =>
+        signTypedStruct(privateKey, domain, 'Anchor', anchor),
+      );
+      await chronicle.act('Anchored', dealer, {
+        ...anchor,
+        root: anchoredRoot(anchor),
+        call: { witnessSignatures },
+      });
     },
-    claim() {
+    async claim() {
       for (const [i, digest] of digests.entries()) {
         const bounds = { validUntil: EXPIRY, accuracyFloorBps: FLOORS_BPS[i] ?? 0, privacyCapMilli: NO_PRIVACY_CAP };
         const context = claimContext(deployment.chainId, deployment.registry, dealer.address);
@@ -104,15 +122,21 @@ export function openConsentDesk(chronicle: Chronicle, dealer: Party, witnesses: 
         const limits = [BigInt(bounds.validUntil), BigInt(bounds.accuracyFloorBps), BigInt(bounds.privacyCapMilli)];
         const signals = [...head, ...limits, digest, ...new Array<bigint>(15).fill(0n)];
         const call = trapdoor.prove(signals);
-        chronicle.emit('PoliciesAdmitted', dealer.address, { dealer: dealer.address, requirementKey: key, ...bounds, digests: [digest], call });
+        await chronicle.act('PoliciesAdmitted', dealer, {
+          dealer: dealer.address,
+          requirementKey: key,
+          ...bounds,
+          digests: [digest],
+          call,
+        });
       }
     },
-    select(chosen) {
+    async select(chosen) {
       const { buckets, proof, proofFlags } = state.selectionProof(chosen);
       const [required0, required1] = splitGrants(requirement.required);
       const memberCount = buckets.reduce((sum, bucket) => sum + bucket.memberCount, 0);
       const floors = digests.flatMap((digest, i) => (chosen.includes(digest) ? [FLOORS_BPS[i] ?? 0] : []));
-      chronicle.emit('SelectionAdmitted', dealer.address, {
+      await chronicle.act('SelectionAdmitted', dealer, {
         dealer: dealer.address,
         requirementKey: key,
         root: anchoredRoot(state.anchor(epoch)),

@@ -1,12 +1,12 @@
-// A whole honest history in memory, made with the protocol's own functions, real keys, real proofs and SEAL: two rounds of
-// four dealers, with a withdrawal between them and a dealer left out of the second set.
+// A whole honest history, made with the protocol's own functions, real keys, real proofs and SEAL: two rounds of four
+// dealers, with a withdrawal between them and a dealer left out of the second set.
+import { hashVerificationKey } from '../../../engines/proof/verification-key.ts';
 import { createSealOpener } from '../../../engines/ring/open-seal.ts';
 import { createSealRing } from '../../../engines/ring/seal.ts';
-import { hashVerificationKey } from '../../../engines/proof/verification-key.ts';
 import { toHex, utf8ToBytes } from '../../../protocol/bytes.ts';
 import { canonicalJson } from '../../../protocol/consent/canonical-json.ts';
 import { encodeModel, initialModel } from '../../../protocol/learning/model.ts';
-import { addressNamed, type Party, party, startChronicle } from './chronicle.ts';
+import { addressNamed, type Chronicle, memoryChronicle, type Party, party } from './chronicle.ts';
 import type { RawEvidence } from './raw-evidence.ts';
 import { contract, contractText, task, taskText } from './small-task.ts';
 import { type ConsentDesk, openConsentDesk, RELYING_PARTY } from './synthetic-consent.ts';
@@ -23,35 +23,42 @@ export const KEY_HOLDERS: readonly Party[] = [1, 2, 3].map((i) => party(`key-hol
 const THRESHOLD = 2;
 const SIGNALS = 23;
 
-/** @param trapdoor of another setup, for keys that must be refused */
-export async function syntheticFederation(trapdoor: Trapdoor = trapdoorSetup(SIGNALS)): Promise<RawEvidence> {
-  const [federation, registry, ledger] = ['federation', 'registry', 'ledger'].map(addressNamed) as [`0x${string}`, `0x${string}`, `0x${string}`];
-  const verificationKeyHash = hashVerificationKey(trapdoor.verificationKey);
-  const chronicle = startChronicle({
+export const TRAPDOOR = trapdoorSetup(SIGNALS);
+export const PARAMETERS = {
+  minCohort: 3,
+  keyHolderThreshold: THRESHOLD,
+  witnessQuorum: 2,
+  metricMaxAgeSeconds: 86_400,
+  verificationKeyHash: hashVerificationKey(TRAPDOOR.verificationKey),
+};
+
+export async function syntheticFederation(): Promise<RawEvidence> {
+  const federation = addressNamed('federation');
+  const [registry, ledger] = [addressNamed('registry'), addressNamed('ledger')];
+  const chronicle = memoryChronicle({
     chainId: 31_337,
     federation,
     registry,
     ledger,
-    parameters: { minCohort: 3, keyHolderThreshold: THRESHOLD, witnessQuorum: 2, metricMaxAgeSeconds: 86_400, verificationKeyHash },
+    parameters: PARAMETERS,
     registryFederation: federation,
     ledgerFederation: federation,
     ledgerRegistry: registry,
   });
-  chronicle.emit('ContractsSet', OPERATOR.address, { registry, ledger });
-  chronicle.emit('CoordinatorSet', OPERATOR.address, { coordinator: COORDINATOR.address });
-  for (const { address } of DEALERS) chronicle.emit('DealerRegistered', OPERATOR.address, { dealer: address });
-  for (const { address } of WITNESSES) chronicle.emit('WitnessRegistered', OPERATOR.address, { witness: address });
-  for (const [i, { address, name }] of KEY_HOLDERS.entries()) {
-    const x25519PublicKey = toHex(utf8ToBytes(name.padEnd(32, '.')));
-    chronicle.emit('KeyHolderRegistered', OPERATOR.address, { keyHolder: address, index: i + 1, x25519PublicKey });
-  }
+  await chronicle.act('ContractsSet', OPERATOR, { registry, ledger });
+  await writeHistory(chronicle, TRAPDOOR);
+  return chronicle.evidence();
+}
 
+/** Everything from the first registration to the second publication. */
+export async function writeHistory(chronicle: Chronicle, trapdoor: Trapdoor): Promise<void> {
+  await register(chronicle);
   const first = initialModel(task, contract);
   const firstHash = chronicle.blob(encodeModel(first));
   chronicle.append({
     type: 'genesis',
-    chainId: 31_337,
-    federation,
+    chainId: chronicle.deployment.chainId,
+    federation: chronicle.deployment.federation,
     task: chronicle.blob(utf8ToBytes(taskText)),
     dataContract: chronicle.blob(utf8ToBytes(contractText)),
     verificationKey: chronicle.blob(utf8ToBytes(canonicalJson(trapdoor.verificationKey))),
@@ -62,35 +69,47 @@ export async function syntheticFederation(trapdoor: Trapdoor = trapdoorSetup(SIG
   const desks = DEALERS.map((dealer) => openConsentDesk(chronicle, dealer, WITNESSES, trapdoor));
   const engines = { ring: await createSealRing(), opener: await createSealOpener() };
   const shared = { coordinator: COORDINATOR, keyHolders: KEY_HOLDERS, threshold: THRESHOLD };
-
-  for (const desk of desks) enrol(desk);
-  // nothing has been measured yet, so the policies with an accuracy floor stay out
-  const weights = desks.map((desk) => desk.select(desk.digests.slice(0, 1)));
-  const committing = desks.map((desk, i) => ({ dealer: desk.dealer, root: desk.root(), weight: weights[i] ?? 0 }));
   const set = DEALERS.map(({ address }) => address);
-  const base = { model: first, hash: firstHash };
-  const second = runSyntheticRound(chronicle, engines, { ...shared, round: 1, base, committing, set });
 
-  const [withdrawing] = desks;
-  withdrawing?.move(0, 0n);
-  withdrawing?.anchor();
-  const more = desks.map((desk) => desk.select(desk.digests));
-  runSyntheticRound(chronicle, engines, {
-    ...shared,
-    round: 2,
-    base: second,
-    committing: desks.map((desk, i) => ({ dealer: desk.dealer, root: desk.root(), weight: more[i] ?? 0 })),
-    set: set.slice(0, 3),
-  });
-  return chronicle.raw;
+  for (const desk of desks) await enrol(desk);
+  // nothing has been measured yet, so the policies with an accuracy floor stay out
+  const committing = await selectAll(desks, 1);
+  const base = { model: first, hash: firstHash };
+  const second = await runSyntheticRound(chronicle, engines, { ...shared, round: 1, base, committing, set });
+
+  desks[0]?.move(0, 0n);
+  await desks[0]?.anchor();
+  const again = await selectAll(desks, 2);
+  const smaller = { round: 2, base: second, committing: again, set: set.slice(0, 3) };
+  await runSyntheticRound(chronicle, engines, { ...shared, ...smaller });
+}
+
+async function register(chronicle: Chronicle): Promise<void> {
+  await chronicle.act('CoordinatorSet', OPERATOR, { coordinator: COORDINATOR.address });
+  for (const { address } of DEALERS) await chronicle.act('DealerRegistered', OPERATOR, { dealer: address });
+  for (const { address } of WITNESSES) await chronicle.act('WitnessRegistered', OPERATOR, { witness: address });
+  for (const [i, { address, name }] of KEY_HOLDERS.entries()) {
+    const x25519PublicKey = toHex(utf8ToBytes(name.padEnd(32, '.')));
+    await chronicle.act('KeyHolderRegistered', OPERATOR, { keyHolder: address, index: i + 1, x25519PublicKey });
+  }
 }
 
 /** Five customers: three without conditions, two with an accuracy floor. */
-function enrol(desk: ConsentDesk): void {
+async function enrol(desk: ConsentDesk): Promise<void> {
   for (let customer = 0; customer < 5; customer++) {
     const digest = desk.digests[customer < 3 ? 0 : 1];
     if (digest !== undefined) desk.move(customer, digest);
   }
-  desk.anchor();
-  desk.claim();
+  await desk.anchor();
+  await desk.claim();
+}
+
+/** Each dealer selects its first so many policies, and commits to all their members. */
+async function selectAll(desks: readonly ConsentDesk[], policies: number) {
+  const committing: { dealer: Party; root: `0x${string}`; weight: number }[] = [];
+  for (const desk of desks) {
+    const weight = await desk.select(desk.digests.slice(0, policies));
+    committing.push({ dealer: desk.dealer, root: desk.root(), weight });
+  }
+  return committing;
 }

@@ -2,7 +2,7 @@
 import { signTypedStruct } from '../../../engines/chain/typed-data.ts';
 import type { RingOpener } from '../../../engines/ring/open.ts';
 import type { Ring } from '../../../engines/ring/ring.ts';
-import { concatBytes, fromHex, type Hex, keccak256, sha256, toHex, uintToBytes, utf8ToBytes } from '../../../protocol/bytes.ts';
+import { fromHex, type Hex, sha256, toHex, utf8ToBytes } from '../../../protocol/bytes.ts';
 import { NO_PRIVACY_CAP, splitGrants } from '../../../protocol/consent/policy.ts';
 import { accuracyBpsOfHistogram, aucOfHistogram } from '../../../protocol/learning/metrics.ts';
 import { encodeModel, type Model } from '../../../protocol/learning/model.ts';
@@ -23,12 +23,12 @@ import { blocksFor, createPackingProfile, packValues, unpackSums } from '../../.
 import { allocatePayload, decodePayload } from '../../../protocol/secagg/payload.ts';
 import { CBD_POLYNOMIAL_BYTES, sampleCbd } from '../../../protocol/secagg/sampling.ts';
 import { setHash } from '../../../protocol/secagg/set.ts';
-import { addShares, encodeShare, reconstruct, shareSecret, type ShareVector } from '../../../protocol/secagg/shamir.ts';
+import { addShares, encodeShare, reconstruct, type ShareVector, shareSecret } from '../../../protocol/secagg/shamir.ts';
 import { SEALED_SHARE_BYTES, sealedShareHash, sharesRoot } from '../../../protocol/secagg/shares.ts';
 import { streamOf } from '../../unit/secagg-fixtures.ts';
 import type { Chronicle, Party } from './chronicle.ts';
-import { key, requirement } from './synthetic-consent.ts';
 import { task } from './small-task.ts';
+import { key, requirement } from './synthetic-consent.ts';
 
 export interface RoundPlan {
   readonly round: number;
@@ -49,31 +49,29 @@ interface Sealed {
 
 const { histogramBins: bins, decisionThreshold } = task.evaluation;
 
-export function runSyntheticRound(
+export async function runSyntheticRound(
   chronicle: Chronicle,
   engines: { readonly ring: Ring; readonly opener: RingOpener },
   plan: RoundPlan,
-): { readonly model: Model; readonly hash: Hex } {
+): Promise<{ readonly model: Model; readonly hash: Hex }> {
   const { round, coordinator, base, threshold, keyHolders } = plan;
-  const { deployment } = chronicle.raw.history;
+  const { deployment } = chronicle;
   const domain = { chainId: deployment.chainId, federation: deployment.federation };
   const parameters = base.model.weights.length;
   const valueCount = vectorLength(parameters, bins);
   const blocks = blocksFor(valueCount);
 
   const [required0, required1] = splitGrants(requirement.required);
-  const parentHash = chronicle.parentHash();
-  const ledger = uintToBytes(BigInt(deployment.ledger), 32);
-  const seed = toHex(keccak256(concatBytes(fromHex(parentHash), ledger, uintToBytes(round, 32))));
-  chronicle.emit('RoundOpened', coordinator.address, {
+  const seed = await chronicle.openRound(coordinator, {
     round,
     taskHash: task.hash,
     requirementKey: key,
     baseModelHash: base.hash,
-    seed,
-    deadline: chronicle.nowSeconds() + 3_600,
+    deadline: (await chronicle.nowSeconds()) + 3_600,
     epsilonAfterMilli: NO_PRIVACY_CAP,
-    call: { required0, required1, minEvidence: requirement.minEvidence, parentHash },
+    ...requirement,
+    required0,
+    required1,
   });
 
   const sealed = new Map<Hex, Sealed>();
@@ -112,11 +110,19 @@ export function runSyntheticRound(
       sharesRoot: sharesRoot(sealedShares),
     };
     const signature = signTypedStruct(dealer.privateKey, domain, 'Upload', upload);
-    chronicle.append({ type: 'upload', round, dealer: dealer.address, attempt: 1, payload: upload.payloadHash, sealedShares, signature });
+    chronicle.append({
+      type: 'upload',
+      round,
+      dealer: dealer.address,
+      attempt: 1,
+      payload: upload.payloadHash,
+      sealedShares,
+      signature,
+    });
     const recordsRoot = toHex(sha256(utf8ToBytes(`records ${dealer.name} ${round}`)));
-    chronicle.emit('Committed', dealer.address, { ...upload, anchoredRoot: root, recordsRoot, weight });
+    await chronicle.act('Committed', dealer, { ...upload, anchoredRoot: root, recordsRoot, weight });
   }
-  chronicle.emit('SetFinalised', coordinator.address, { round, dealers: plan.set });
+  await chronicle.act('SetFinalised', coordinator, { round, dealers: plan.set });
 
   const members = plan.set.map((address) => sealed.get(address) ?? { residues: new Uint32Array(), shares: [] });
   const sum = allocatePayload(blocks);
@@ -138,7 +144,13 @@ export function runSyntheticRound(
   const slots = new Uint32Array(blocks * VALUES_PER_BLOCK);
   const meter = createNoiseMeter(members.length);
   const aggregate = decodePayload(sum.bytes, blocks).residues.subarray(0, blocks * RESIDUES_PER_BLOCK);
-  engines.opener.open({ seed: fromHex(seed), secretSum, aggregate, values: slots, onNoise: (error) => meter.add(error) });
+  engines.opener.open({
+    seed: fromHex(seed),
+    secretSum,
+    aggregate,
+    values: slots,
+    onNoise: (error) => meter.add(error),
+  });
   const sums = unpackSums(slots, valueCount, members.length, createPackingProfile());
   chronicle.append({
     type: 'opened',
@@ -148,7 +160,9 @@ export function runSyntheticRound(
     maxNoise: meter.report().maxAbs,
   });
 
-  const weights = plan.set.map((address) => plan.committing.find(({ dealer }) => dealer.address === address)?.weight ?? 0);
+  const weights = plan.set.map(
+    (address) => plan.committing.find(({ dealer }) => dealer.address === address)?.weight ?? 0,
+  );
   const { delta, histogram } = decodeAggregate(sums, {
     parameters,
     bins,
@@ -160,9 +174,16 @@ export function runSyntheticRound(
   const modelHash = chronicle.blob(encodeModel(next));
   const accuracyBps = accuracyBpsOfHistogram(histogram, decisionThreshold) ?? 0;
   const aucBps = Math.floor((aucOfHistogram(histogram) ?? 0) * 10_000);
-  const transcriptHead = chronicle.append({ type: 'model', round, baseModel: base.hash, model: modelHash, accuracyBps, aucBps });
+  const transcriptHead = chronicle.append({
+    type: 'model',
+    round,
+    baseModel: base.hash,
+    model: modelHash,
+    accuracyBps,
+    aucBps,
+  });
   const publication = { round, taskHash: task.hash, modelHash, aggregateHash, accuracyBps, aucBps, transcriptHead };
-  chronicle.emit('Published', coordinator.address, publication);
+  await chronicle.act('Published', coordinator, publication);
   return { model: next, hash: modelHash };
 }
 

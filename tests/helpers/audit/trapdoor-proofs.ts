@@ -31,7 +31,10 @@ export function trapdoorSetup(nPublic: number, { gamma = 7n, delta = 11n } = {})
     // e(A,B) = e(alpha,beta)·e(IC,gamma)·e(C,delta): pick A and B, solve for C
     prove(publicSignals) {
       const [a, b] = [17n, 19n];
-      const inputs = publicSignals.reduce((sum, signal, i) => Fr.add(sum, Fr.mul(signal, ic[i + 1] ?? 0n)), ic[0] ?? 0n);
+      const inputs = publicSignals.reduce(
+        (sum, signal, i) => Fr.add(sum, Fr.mul(signal, ic[i + 1] ?? 0n)),
+        ic[0] ?? 0n,
+      );
       const rest = Fr.sub(Fr.sub(Fr.mul(a, b), Fr.mul(alpha, beta)), Fr.mul(inputs, gamma));
       const point = G2.multiply(b).toAffine();
       return {
