@@ -5,7 +5,6 @@ import { recoverTypedStruct, signTypedStruct } from '../engines/chain/typed-data
 import { type Identity, loadOrCreateIdentity } from '../engines/keys/identity.ts';
 import { writeOperatorToken } from '../engines/keys/operator-token.ts';
 import { verifyPasskeySignature } from '../engines/keys/passkey.ts';
-import { createSealOpener } from '../engines/ring/open-seal.ts';
 import { createSealRing } from '../engines/ring/seal.ts';
 import { openStore } from '../engines/store/store.ts';
 import type { Clock } from '../kit/clock.ts';
@@ -25,6 +24,7 @@ import { createControlRouter } from './api/control.ts';
 import { createMemberRouter } from './api/members.ts';
 import { type CoordinatorStatus, createPublicRouter } from './api/public.ts';
 import { createLink } from './gateway/link.ts';
+import { createOpener } from './opening/opener.ts';
 import { createRoundDriver, type RoundOutcome } from './rounds/driver.ts';
 import { createUploads } from './rounds/uploads.ts';
 import { openTranscript, type Transcript } from './transcript/transcript.ts';
@@ -54,7 +54,10 @@ export interface Coordinator {
   stop(): Promise<void>;
 }
 
-export async function createCoordinator(options: CoordinatorOptions, { clock, log }: CoordinatorParts): Promise<Coordinator> {
+export async function createCoordinator(
+  options: CoordinatorOptions,
+  { clock, log }: CoordinatorParts,
+): Promise<Coordinator> {
   const identity = await loadOrCreateIdentity(options.directory);
   const chain = await connectFederation(options.rpcUrl, options.federation, identity.privateKey);
   await requireRole(chain, identity);
@@ -97,7 +100,7 @@ export async function createCoordinator(options: CoordinatorOptions, { clock, lo
     requirement: requirementOfTask(task, contract),
     initialModel: initialModelHash,
     ring: await createSealRing(),
-    opener: await createSealOpener(),
+    opener: await createOpener(),
     urls: options.keyHolderUrls,
     recoverAnswer: (statement, signature) => recoverTypedStruct(chain.domain, 'Answer', statement, signature),
     chainNowSeconds: async () => Math.max(await chain.client.blockTimestamp(), Math.floor(clock.nowMs() / 1000)),
@@ -205,7 +208,9 @@ export async function createCoordinator(options: CoordinatorOptions, { clock, lo
 /** @throws ConcordatError NOT_A_MEMBER when this identity is not the federation's coordinator */
 async function requireRole(chain: ChainConnection, identity: Identity): Promise<void> {
   if ((await chain.federation.coordinator()) !== identity.address) {
-    throw new ConcordatError('NOT_A_MEMBER', `${identity.address} is not the coordinator`, { address: identity.address });
+    throw new ConcordatError('NOT_A_MEMBER', `${identity.address} is not the coordinator`, {
+      address: identity.address,
+    });
   }
 }
 
@@ -229,4 +234,3 @@ async function writeGenesis(transcript: Transcript, chain: ChainConnection, opti
   });
   return initial;
 }
-

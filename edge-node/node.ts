@@ -73,7 +73,9 @@ export async function createEdgeNode(
   const gate = await createConsentGate(options.recordsFile, contract);
   const chain = await connectFederation(options.rpcUrl, options.federation, identity.privateKey);
   if (!(await chain.federation.isDealer(identity.address))) {
-    throw new ConcordatError('NOT_A_MEMBER', `${identity.address} is not a registered dealer`, { address: identity.address });
+    throw new ConcordatError('NOT_A_MEMBER', `${identity.address} is not a registered dealer`, {
+      address: identity.address,
+    });
   }
   const artifacts = await preparePolicyCircuit({ cacheDir: options.cacheDir });
   await requireSameKey(artifacts.verificationKeyHash, chain);
@@ -210,14 +212,24 @@ export async function createEdgeNode(
 async function requireSameKey(ours: Hex, chain: Awaited<ReturnType<typeof connectFederation>>): Promise<void> {
   const { verificationKeyHash } = await chain.federation.parameters();
   if (verificationKeyHash !== ours) {
-    throw new ConcordatError('CHAIN_WRONG', 'the federation verifies proofs with another key than this node proves with', {
-      onChain: verificationKeyHash,
-      ours,
-    });
+    throw new ConcordatError(
+      'CHAIN_WRONG',
+      'the federation verifies proofs with another key than this node proves with',
+      {
+        onChain: verificationKeyHash,
+        ours,
+      },
+    );
   }
 }
 
-function pickAnchor({ epoch, bucketsRoot, subjectsRoot, logHead, operationCount }: {
+function pickAnchor({
+  epoch,
+  bucketsRoot,
+  subjectsRoot,
+  logHead,
+  operationCount,
+}: {
   readonly epoch: number;
   readonly bucketsRoot: Hex;
   readonly subjectsRoot: Hex;

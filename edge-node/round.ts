@@ -1,8 +1,8 @@
 // One round at a dealer, in one sentence: gate, train, clip, quantise, seal, send, commit; and again when consent moved on.
 import { createHmac } from 'node:crypto';
+import type { RefusedTransaction } from '../engines/chain/client.ts';
 import type { ChainConnection } from '../engines/chain/connect.ts';
 import type { RoundRecord } from '../engines/chain/round-ledger.ts';
-import type { RefusedTransaction } from '../engines/chain/client.ts';
 import { signTypedStruct } from '../engines/chain/typed-data.ts';
 import type { Identity } from '../engines/keys/identity.ts';
 import type { Log } from '../kit/log.ts';
@@ -37,12 +37,21 @@ export interface RoundParts {
   readonly sendUpload: (body: Uint8Array) => Promise<void>;
   readonly chainNowSeconds: () => Promise<number>;
   /** Set while a drill waits: this root is committed first, to be refused on the record. */
-  readonly takeDrill: () => { readonly staleRoot: Hex; readonly report: (refused: RefusedTransaction) => void } | undefined;
+  readonly takeDrill: () =>
+    | { readonly staleRoot: Hex; readonly report: (refused: RefusedTransaction) => void }
+    | undefined;
   readonly log: Log;
 }
 
 export type RoundResult =
-  | { readonly took: 'part'; readonly round: number; readonly records: number; readonly bytes: number; readonly gasUsed: number; readonly timingsMs: RoundTimings }
+  | {
+      readonly took: 'part';
+      readonly round: number;
+      readonly records: number;
+      readonly bytes: number;
+      readonly gasUsed: number;
+      readonly timingsMs: RoundTimings;
+    }
   | { readonly took: 'no-part'; readonly round: number; readonly reason: string };
 
 export interface RoundTimings {
@@ -54,12 +63,20 @@ export interface RoundTimings {
 
 /** Consent can move on between selection and commit; each time the dealer starts over, without whoever left. */
 const MAX_TRIES = 5;
-const CONSENT_MOVED_ON = new Set(['StaleRoot', 'ConsentExpired', 'AccuracyUnderFloor', 'MetricStale', 'WeightExceedsConsent']);
+const CONSENT_MOVED_ON = new Set([
+  'StaleRoot',
+  'ConsentExpired',
+  'AccuracyUnderFloor',
+  'MetricStale',
+  'WeightExceedsConsent',
+]);
 
 /** @throws ConcordatError TASK_REFUSED for a task this dealer did not agree to, and whatever stops the round for it */
 export async function takePart(round: number, record: RoundRecord, parts: RoundParts): Promise<RoundResult> {
   if (record.taskHash !== parts.task.hash) {
-    throw new ConcordatError('TASK_REFUSED', `round ${round} is for task ${record.taskHash}`, { taskHash: record.taskHash });
+    throw new ConcordatError('TASK_REFUSED', `round ${round} is for task ${record.taskHash}`, {
+      taskHash: record.taskHash,
+    });
   }
   const base = await parts.fetchModel(record.baseModelHash);
   for (let tries = 1; ; tries++) {

@@ -1,6 +1,7 @@
 // Asking the witnesses: each gets the operations and the anchor, signed by the dealer, and answers with its signature.
-import { recoverTypedStruct, signTypedStruct } from '../engines/chain/typed-data.ts';
+
 import type { ChainConnection } from '../engines/chain/connect.ts';
+import { recoverTypedStruct, signTypedStruct } from '../engines/chain/typed-data.ts';
 import type { Identity } from '../engines/keys/identity.ts';
 import { requestJson } from '../kit/http.ts';
 import type { Hex } from '../protocol/bytes.ts';

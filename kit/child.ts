@@ -69,7 +69,10 @@ async function readyOrDead(child: ChildProcess, exited: Promise<unknown>, option
     });
   });
   const dead = exited.then(async (code) => {
-    throw new ConcordatError('PROCESS_FAILED', `${options.name} ended with code ${code}: ${await lastLine(options.logFile)}`);
+    throw new ConcordatError(
+      'PROCESS_FAILED',
+      `${options.name} ended with code ${code}: ${await lastLine(options.logFile)}`,
+    );
   });
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new ConcordatError('TIMED_OUT', `${options.name} is not ready`)), withinMs);

@@ -113,7 +113,11 @@ export async function requestJson<T>(url: string, options: RequestOptions = {}):
 
 function problemToError(bytes: Uint8Array, status: number, url: string): ConcordatError {
   try {
-    const problem = JSON.parse(new TextDecoder().decode(bytes)) as { code: ErrorCode; detail: string; fields: ErrorFields };
+    const problem = JSON.parse(new TextDecoder().decode(bytes)) as {
+      code: ErrorCode;
+      detail: string;
+      fields: ErrorFields;
+    };
     if (problem.code in ERRORS) return new ConcordatError(problem.code, problem.detail, problem.fields);
   } catch {
     // not a problem document: fall through to the plain status

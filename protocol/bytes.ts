@@ -1,6 +1,7 @@
 // Bytes and hex, the same in Node and in a browser.
-import { keccak_256 } from '@noble/hashes/sha3.js';
+
 import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
+import { keccak_256 } from '@noble/hashes/sha3.js';
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 
 /** 0x-prefixed lower-case hex. Addresses are kept lower-case everywhere inside the system. */

@@ -17,7 +17,12 @@ export function decodeCbor<T extends z.ZodType>(bytes: Uint8Array, schema: T, ma
   }
   let value: unknown;
   try {
-    value = decode(bytes, { strict: true, allowIndefinite: false, allowUndefined: false, rejectDuplicateMapKeys: true });
+    value = decode(bytes, {
+      strict: true,
+      allowIndefinite: false,
+      allowUndefined: false,
+      rejectDuplicateMapKeys: true,
+    });
   } catch (cause) {
     throw new ConcordatError('MESSAGE_MALFORMED', `not canonical CBOR: ${(cause as Error).message}`, {}, { cause });
   }
@@ -27,7 +32,10 @@ export function decodeCbor<T extends z.ZodType>(bytes: Uint8Array, schema: T, ma
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw new ConcordatError('MESSAGE_MALFORMED', `${issue?.path.join('.') || 'message'}: ${issue?.message ?? 'invalid'}`);
+    throw new ConcordatError(
+      'MESSAGE_MALFORMED',
+      `${issue?.path.join('.') || 'message'}: ${issue?.message ?? 'invalid'}`,
+    );
   }
   return parsed.data;
 }

@@ -1,7 +1,7 @@
 // What registered parties send: uploads and anchors to co-sign. Every door below checks signature and membership itself.
 import express, { type Router } from 'express';
-import { LIMITS } from '../../protocol/params.ts';
 import { MAX_CO_SIGN_BYTES } from '../../protocol/messages/witness.ts';
+import { LIMITS } from '../../protocol/params.ts';
 import { type AdmittedUpload, admitUpload, type IntakeParts } from '../intake/admit.ts';
 import { coSignAnchor, type WitnessServiceParts } from '../witness/service.ts';
 

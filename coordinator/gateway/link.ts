@@ -57,7 +57,10 @@ export function createLink(parts: LinkParts): Link {
 
   function receive(socket: WebSocket, data: Buffer): void {
     const message = parseMessage(data);
-    if (message === undefined) return socket.close(4400, 'MESSAGE_MALFORMED');
+    if (message === undefined) {
+      socket.close(4400, 'MESSAGE_MALFORMED');
+      return;
+    }
     if (message.type === 'hello') {
       hello(socket, message).catch((err) => {
         parts.log.warn({ err }, 'hello refused');
@@ -66,7 +69,10 @@ export function createLink(parts: LinkParts): Link {
       return;
     }
     const dealer = parties.get(socket);
-    if (dealer === undefined) return socket.close(4401, 'hello first');
+    if (dealer === undefined) {
+      socket.close(4401, 'hello first');
+      return;
+    }
     parts.onDecline(message.round, dealer, message.reason);
   }
 

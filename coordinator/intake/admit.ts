@@ -1,6 +1,5 @@
 // The door for uploads: size, schema, membership, round, signature, residues. What passes is stored, then acknowledged.
-import { sha256 } from '../transcript/hash.ts';
-import type { Transcript } from '../transcript/transcript.ts';
+
 import type { Hex } from '../../protocol/bytes.ts';
 import { decodeCbor } from '../../protocol/codec.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
@@ -8,6 +7,8 @@ import { uploadMessage } from '../../protocol/messages/upload.ts';
 import { LIMITS } from '../../protocol/params.ts';
 import { decodePayload } from '../../protocol/secagg/payload.ts';
 import { SEALED_SHARE_BYTES, sharesRoot } from '../../protocol/secagg/shares.ts';
+import { sha256 } from '../transcript/hash.ts';
+import type { Transcript } from '../transcript/transcript.ts';
 
 export interface UploadStruct {
   readonly dealer: Hex;
@@ -49,7 +50,10 @@ export async function admitUpload(body: Uint8Array, parts: IntakeParts): Promise
   if (attempt > MAX_ATTEMPTS) throw new ConcordatError('CONFLICT', `attempt ${attempt} of round ${round}`, { attempt });
   const keyHolders = await parts.keyHolderCount();
   if (message.sealedShares.length !== keyHolders) {
-    throw new ConcordatError('MESSAGE_MALFORMED', `${message.sealedShares.length} shares for ${keyHolders} key-holders`);
+    throw new ConcordatError(
+      'MESSAGE_MALFORMED',
+      `${message.sealedShares.length} shares for ${keyHolders} key-holders`,
+    );
   }
   if (message.sealedShares.some((share) => share.length !== SEALED_SHARE_BYTES)) {
     throw new ConcordatError('MESSAGE_MALFORMED', `a sealed share has ${SEALED_SHARE_BYTES} bytes`);
@@ -66,8 +70,7 @@ export async function admitUpload(body: Uint8Array, parts: IntakeParts): Promise
   if (parts.recoverUpload(upload, message.signature) !== dealer) {
     throw new ConcordatError('SIGNATURE_INVALID', `the upload of ${dealer}`, { dealer, round });
   }
-  await parts.transcript.putBlob(message.payload);
-  for (const share of message.sealedShares) await parts.transcript.putBlob(share);
+  await Promise.all([message.payload, ...message.sealedShares].map(parts.transcript.putBlob));
   await parts.transcript.appendOnce({
     type: 'upload',
     round,

@@ -41,7 +41,12 @@ export async function collectUploads(
       if (present.has(dealer)) absentSinceMs.delete(dealer);
       else if (!absentSinceMs.has(dealer)) absentSinceMs.set(dealer, nowMs);
     }
-    await Promise.all(uploads.dealers(round).filter((dealer) => !committed.has(dealer)).map(look));
+    await Promise.all(
+      uploads
+        .dealers(round)
+        .filter((dealer) => !committed.has(dealer))
+        .map(look),
+    );
     const attendance = {
       expected: new Set(dealers),
       committed: new Set(committed.keys()),

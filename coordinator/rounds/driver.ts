@@ -2,7 +2,6 @@
 // from chain and transcript and may be repeated, so a killed coordinator goes on where it was.
 import type { Federation } from '../../engines/chain/federation.ts';
 import type { RoundLedger, RoundRecord } from '../../engines/chain/round-ledger.ts';
-import type { RingOpener } from '../../engines/ring/open.ts';
 import type { Ring } from '../../engines/ring/ring.ts';
 import type { Log } from '../../kit/log.ts';
 import type { Hex } from '../../protocol/bytes.ts';
@@ -20,7 +19,8 @@ import { setHash as hashOfSet } from '../../protocol/secagg/set.ts';
 import { createAdder, type SealedSum } from '../aggregate/sum.ts';
 import type { AdmittedUpload } from '../intake/admit.ts';
 import { type AskParts, askKeyHolders } from '../opening/ask.ts';
-import { type OpenedSum, openSum } from '../opening/open.ts';
+import type { OpenedSum } from '../opening/open.ts';
+import type { Opener } from '../opening/opener.ts';
 import type { Transcript } from '../transcript/transcript.ts';
 import { type CollectParts, collectUploads } from './collect.ts';
 import { stopwatch } from './stopwatch.ts';
@@ -44,7 +44,7 @@ export interface DriverParts extends CollectParts, Omit<AskParts, 'keyHolders'> 
   readonly ledger: RoundLedger;
   readonly transcript: Transcript;
   readonly ring: Ring;
-  readonly opener: RingOpener;
+  readonly opener: Opener;
   readonly task: Task;
   readonly requirement: Requirement;
   readonly layout: ModelLayout;
@@ -98,7 +98,8 @@ export function createRoundDriver(parts: DriverParts) {
       set.dealers.map(async (dealer) => {
         const commit = await ledger.commitOf(round, dealer);
         const upload = commit && parts.uploads.matching(round, dealer, commit);
-        if (upload === undefined) throw new ConcordatError('STATE_CORRUPT', `the upload of ${dealer} is lost`, { round });
+        if (upload === undefined)
+          throw new ConcordatError('STATE_CORRUPT', `the upload of ${dealer} is lost`, { round });
         return upload;
       }),
     );
@@ -116,7 +117,10 @@ export function createRoundDriver(parts: DriverParts) {
   async function open(round: number, record: RoundRecord, set: readonly AdmittedUpload[], sum: SealedSum) {
     const { keyHolderThreshold: threshold } = await parts.federation.parameters();
     const keyHolders = await parts.federation.keyHolders();
-    const setHash = hashOfSet(round, set.map((u) => u.dealer));
+    const setHash = hashOfSet(
+      round,
+      set.map((u) => u.dealer),
+    );
     const giveUpAtMs = clock.nowMs() + OPENING_PATIENCE_MS;
     for (;;) {
       const answers = await askKeyHolders(round, setHash, set, { ...parts, keyHolders });
@@ -125,7 +129,7 @@ export function createRoundDriver(parts: DriverParts) {
           const blob = await transcript.putBlob(answer);
           await transcript.appendOnce({ type: 'answer', round, keyHolder, answer: blob, signature });
         }
-        return openSum(parts.opener, {
+        return parts.opener.open({
           seed: record.seed,
           aggregate: sum.payload,
           dealers: set.length,
@@ -165,12 +169,24 @@ export function createRoundDriver(parts: DriverParts) {
     return { model, ...metricsOf(histogram, task) };
   }
 
-  async function publish(round: number, record: RoundRecord, sum: SealedSum, step: Awaited<ReturnType<typeof nextModel>>) {
+  async function publish(
+    round: number,
+    record: RoundRecord,
+    sum: SealedSum,
+    step: Awaited<ReturnType<typeof nextModel>>,
+  ) {
     const { model, accuracyBps, aucBps } = step;
     const entry = { type: 'model' as const, round, baseModel: record.baseModelHash, model, accuracyBps, aucBps };
     const transcriptHead = await transcript.appendOnce(entry);
     const { aggregateHash } = sum;
-    const receipt = await ledger.publish({ round, modelHash: model, aggregateHash, accuracyBps, aucBps, transcriptHead });
+    const receipt = await ledger.publish({
+      round,
+      modelHash: model,
+      aggregateHash,
+      accuracyBps,
+      aucBps,
+      transcriptHead,
+    });
     parts.gas('publish', receipt.gasUsed);
   }
 
@@ -190,7 +206,10 @@ export function createRoundDriver(parts: DriverParts) {
       await fail(round, reason);
       return reason;
     }
-    const receipt = await ledger.finaliseSet(round, set.map((u) => u.dealer));
+    const receipt = await ledger.finaliseSet(
+      round,
+      set.map((u) => u.dealer),
+    );
     parts.gas('finaliseSet', receipt.gasUsed);
     broadcast({ type: 'set-finalised', round, dealers: set.length });
     return undefined;
@@ -234,7 +253,13 @@ export function createRoundDriver(parts: DriverParts) {
 }
 
 /** The sum of this round cannot be used; the next round starts from the same model. */
-const GIVE_UP = new Set(['SHARES_INSUFFICIENT', 'SHARES_INCONSISTENT', 'OPENING_NOISY', 'VALUE_OUT_OF_RANGE', 'TRAINING_DIVERGED']);
+const GIVE_UP = new Set([
+  'SHARES_INSUFFICIENT',
+  'SHARES_INCONSISTENT',
+  'OPENING_NOISY',
+  'VALUE_OUT_OF_RANGE',
+  'TRAINING_DIVERGED',
+]);
 
 function metricsOf(histogram: ScoreHistogram, task: Task) {
   const accuracyBps = accuracyBpsOfHistogram(histogram, task.evaluation.decisionThreshold) ?? 0;

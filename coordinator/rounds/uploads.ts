@@ -9,7 +9,11 @@ export interface Uploads {
   /** Dealers with at least one upload in the round. */
   dealers(round: number): Hex[];
   /** The upload a commit speaks of, if it arrived. */
-  matching(round: number, dealer: Hex, commit: { attempt: number; payloadHash: Hex; sharesRoot: Hex }): AdmittedUpload | undefined;
+  matching(
+    round: number,
+    dealer: Hex,
+    commit: { attempt: number; payloadHash: Hex; sharesRoot: Hex },
+  ): AdmittedUpload | undefined;
 }
 
 export function createUploads(entries: readonly Entry[]): Uploads {

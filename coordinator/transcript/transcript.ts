@@ -1,12 +1,12 @@
 // The public transcript as files: entries in a hash chain, blobs by content. What is written here is never changed.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sha256 as nodeSha256 } from './hash.ts';
 import { writeFileAtomic } from '../../kit/files.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { encodeCbor } from '../../protocol/codec.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
-import { decodeEntry, encodeEntry, type Entry, type EntryBody, GENESIS_PREV } from '../../protocol/transcript/entry.ts';
+import { decodeEntry, type Entry, type EntryBody, encodeEntry, GENESIS_PREV } from '../../protocol/transcript/entry.ts';
+import { sha256 as nodeSha256 } from './hash.ts';
 
 export interface Transcript {
   /** Hash of the last entry. */

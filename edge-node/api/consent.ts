@@ -27,9 +27,15 @@ const levels = Object.values(EVIDENCE);
 const quoteRequest = z.strictObject({
   grants: z.string().regex(/^0x[0-9a-f]{1,48}$/),
   conditions: z.strictObject({
-    expiry: z.int().min(0).max(2 ** CONSENT.expiryBits - 1),
+    expiry: z
+      .int()
+      .min(0)
+      .max(2 ** CONSENT.expiryBits - 1),
     accuracyFloorBps: z.int().min(0).max(10_000),
-    privacyCapMilli: z.int().min(0).max(2 ** CONSENT.privacyCapBits - 1),
+    privacyCapMilli: z
+      .int()
+      .min(0)
+      .max(2 ** CONSENT.privacyCapBits - 1),
     evidence: z.literal(levels).transform((level) => level as EvidenceLevel),
   }),
 });
@@ -49,7 +55,10 @@ export function createConsentRouter(parts: ConsentDoorParts): Router {
     const body = Buffer.isBuffer(request.body) ? new Uint8Array(request.body) : new Uint8Array();
     const { submissions, wait } = decodeCbor(body, submissionsMessage, MAX_SUBMISSIONS_BYTES);
     const outcomes = await parts.book.submitAll(
-      submissions.map(({ invitationCode, ...rest }) => ({ ...rest, ...(invitationCode !== undefined && { invitationCode }) })),
+      submissions.map(({ invitationCode, ...rest }) => ({
+        ...rest,
+        ...(invitationCode !== undefined && { invitationCode }),
+      })),
     );
     parts.onChange();
     const anchored = wait ? await parts.anchoring.flush() : undefined;
@@ -57,7 +66,10 @@ export function createConsentRouter(parts: ConsentDoorParts): Router {
       outcomes.map((outcome) => {
         if (!outcome.accepted) return { accepted: false, code: outcome.error.code, detail: outcome.error.detail };
         const { receipt } = outcome;
-        return { accepted: true, receipt: anchored ? anchoredReceipt(receipt, anchored.state, anchored.epoch) : receipt };
+        return {
+          accepted: true,
+          receipt: anchored ? anchoredReceipt(receipt, anchored.state, anchored.epoch) : receipt,
+        };
       }),
     );
   });

@@ -16,7 +16,9 @@ export function createOperatorRouter(parts: OperatorDoorParts): Router {
   const router = express.Router();
   const operator = requireOperator(parts.token);
   router.get('/v1/consent/invitations', operator, (_request, response) => {
-    response.json(parts.gate.customerIds.map((customerId) => ({ customerId, code: parts.invitations.codeFor(customerId) })));
+    response.json(
+      parts.gate.customerIds.map((customerId) => ({ customerId, code: parts.invitations.codeFor(customerId) })),
+    );
   });
   router.post('/v1/drills/stale-commit', operator, (_request, response) => {
     response.status(202).json(parts.drill.arm());

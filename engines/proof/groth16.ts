@@ -39,7 +39,11 @@ export async function createGroth16Prover(bn254: Bn254, key: ProvingKey): Promis
       const g2 = (): number => bn254.alloc(G2_BYTES.jacobian);
       const scalar = (value: bigint): number => place(scalarBytes(value));
       const [sumA, sumB1, sumC, sumB2, product1, product2] = [g1(), g1(), g1(), g2(), g1(), g2()];
-      const [blindA, blindB, blindBoth] = [scalar(r), scalar(s), scalar((key.order - ((r * s) % key.order)) % key.order)];
+      const [blindA, blindB, blindBoth] = [
+        scalar(r),
+        scalar(s),
+        scalar((key.order - ((r * s) % key.order)) % key.order),
+      ];
 
       // A = alpha + Σ w·A + r·delta
       a.multiply(witness, sumA);

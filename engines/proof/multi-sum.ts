@@ -96,6 +96,7 @@ function invert({ memory }: Bn254, at: number, elements: 1 | 2): boolean {
   if (inverseNorm === undefined) return false;
   const scale = (inverseNorm * R_SQUARED) % BASE_FIELD_ORDER;
   writeElement(view, at, (real * scale) % BASE_FIELD_ORDER);
-  if (elements === 2) writeElement(view, at + ELEMENT_BYTES, ((BASE_FIELD_ORDER - imaginary) * scale) % BASE_FIELD_ORDER);
+  if (elements === 2)
+    writeElement(view, at + ELEMENT_BYTES, ((BASE_FIELD_ORDER - imaginary) * scale) % BASE_FIELD_ORDER);
   return true;
 }

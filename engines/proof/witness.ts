@@ -55,7 +55,10 @@ export async function loadWitnessCalculator(code: Uint8Array): Promise<WitnessCa
       for (const [name, values] of Object.entries(signals)) {
         const [high, low] = fnv1a(name);
         if (calculator.getInputSignalSize(high, low) !== values.length) {
-          throw new ConcordatError('PROOF_UNSATISFIABLE', `signal ${name}: ${values.length} values do not fit the circuit`);
+          throw new ConcordatError(
+            'PROOF_UNSATISFIABLE',
+            `signal ${name}: ${values.length} values do not fit the circuit`,
+          );
         }
         for (const [index, value] of values.entries()) {
           for (let word = 0; word < wordCount; word++) {

@@ -12,7 +12,11 @@ export const helloMessage = z.strictObject({
 });
 
 /** A dealer that takes no part in a round says so, and why, so that nobody waits. */
-export const declineMessage = z.strictObject({ type: z.literal('decline'), round: roundField, reason: z.string().max(200) });
+export const declineMessage = z.strictObject({
+  type: z.literal('decline'),
+  round: roundField,
+  reason: z.string().max(200),
+});
 
 export const linkMessage = z.discriminatedUnion('type', [helloMessage, declineMessage]);
 

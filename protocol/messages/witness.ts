@@ -23,4 +23,5 @@ export const coSignMessage = z.strictObject({
   dealerSignature: signatureField,
 });
 
-export const MAX_CO_SIGN_BYTES = LIMITS.maxConsentOperationsPerRequest * (MAX_OPERATION_BYTES + MAX_ASSERTION_BYTES + 64) + 4_096;
+export const MAX_CO_SIGN_BYTES =
+  LIMITS.maxConsentOperationsPerRequest * (MAX_OPERATION_BYTES + MAX_ASSERTION_BYTES + 64) + 4_096;

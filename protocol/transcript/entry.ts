@@ -1,7 +1,7 @@
 // One entry of the public transcript: canonical CBOR, chained by hash. Blobs are named by their sha256.
 import { z } from 'zod';
-import { decodeCbor, encodeCbor } from '../codec.ts';
 import { type Hex, sha256, toHex } from '../bytes.ts';
+import { decodeCbor, encodeCbor } from '../codec.ts';
 import { addressField, attemptField, hashField, roundField, signatureField } from '../messages/fields.ts';
 
 const count = z.int().min(0);
@@ -20,7 +20,12 @@ const genesis = z.strictObject({
 });
 
 /** `consent`: the operations a witness co-signed for one epoch of one dealer (blob: CBOR list). */
-const consent = z.strictObject({ type: z.literal('consent'), dealer: addressField, epoch: count, operations: hashField });
+const consent = z.strictObject({
+  type: z.literal('consent'),
+  dealer: addressField,
+  epoch: count,
+  operations: hashField,
+});
 
 const upload = z.strictObject({
   type: z.literal('upload'),
@@ -67,7 +72,16 @@ const model = z.strictObject({
 
 const failed = z.strictObject({ type: z.literal('failed'), round: roundField, reason: z.string().max(300) });
 
-export const entryBody = z.discriminatedUnion('type', [genesis, consent, upload, aggregate, answer, opened, model, failed]);
+export const entryBody = z.discriminatedUnion('type', [
+  genesis,
+  consent,
+  upload,
+  aggregate,
+  answer,
+  opened,
+  model,
+  failed,
+]);
 export type EntryBody = z.infer<typeof entryBody>;
 
 const entrySchema = z.strictObject({ v: z.literal('concordat/1/entry'), seq: count, prev: hashField, body: entryBody });

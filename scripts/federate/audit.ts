@@ -11,12 +11,25 @@ import type { FederationReport } from './report.ts';
 
 const BIN = new URL('../../bin/concordat.mjs', import.meta.url).pathname;
 
-
 /** @throws ConcordatError PROCESS_FAILED when the auditor could not run at all */
-export async function auditRun(running: RunningFederation, options: FederateOptions): Promise<FederationReport['audit']> {
+export async function auditRun(
+  running: RunningFederation,
+  options: FederateOptions,
+): Promise<FederationReport['audit']> {
   const json = join(options.out, 'audit.json');
   const bundle = join(running.coordinator.directory, 'bundle');
-  const args = ['audit', 'verify', '--rpc', running.chain.rpcUrl, '--federation', running.federation, '--bundle', bundle, '--json', json];
+  const args = [
+    'audit',
+    'verify',
+    '--rpc',
+    running.chain.rpcUrl,
+    '--federation',
+    running.federation,
+    '--bundle',
+    bundle,
+    '--json',
+    json,
+  ];
   // exit code 1 is a verdict, not a failure to run: the report says which
   await promisify(execFile)(process.execPath, [BIN, ...args]).catch((cause) => {
     if (cause.code !== 1) throw new ConcordatError('PROCESS_FAILED', `the auditor: ${cause.stderr}`, {}, { cause });

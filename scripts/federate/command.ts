@@ -41,10 +41,9 @@ async function runFederate(given: CommandOptions): Promise<void> {
   let stopping: Promise<void> | undefined;
   const stopAll = (): Promise<void> => {
     // last started, first stopped; the chain writes its state when it ends
-    stopping ??= [...started].reverse().reduce(
-      (before, part) => before.then(() => part.stop().catch(() => undefined)),
-      Promise.resolve(),
-    );
+    stopping ??= [...started]
+      .reverse()
+      .reduce((before, part) => before.then(() => part.stop().catch(() => undefined)), Promise.resolve());
     return stopping;
   };
   const onSignal = (): void => {
@@ -72,9 +71,13 @@ function newRunFolder(seed: number): string {
 
 /** @throws ConcordatError NOT_FOUND, SHARES_INSUFFICIENT */
 function checkOptions(options: FederateOptions): void {
-  if (options.example !== 'coil2000') throw new ConcordatError('NOT_FOUND', `there is no example "${options.example}": coil2000`);
+  if (options.example !== 'coil2000')
+    throw new ConcordatError('NOT_FOUND', `there is no example "${options.example}": coil2000`);
   if (options.threshold > options.keyHolders) {
-    throw new ConcordatError('SHARES_INSUFFICIENT', `--threshold ${options.threshold} of ${options.keyHolders} key-holders`);
+    throw new ConcordatError(
+      'SHARES_INSUFFICIENT',
+      `--threshold ${options.threshold} of ${options.keyHolders} key-holders`,
+    );
   }
 }
 

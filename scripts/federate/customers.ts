@@ -7,7 +7,7 @@ import { generatePopulation, type Population } from '../../examples/coil2000/pop
 import { request, requestJson } from '../../kit/http.ts';
 import { sha256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
 import { encodeCbor } from '../../protocol/codec.ts';
-import { packConditions, type Policy } from '../../protocol/consent/policy.ts';
+import { type Policy, packConditions } from '../../protocol/consent/policy.ts';
 import type { Receipt } from '../../protocol/consent/receipt.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/params.ts';
@@ -38,7 +38,12 @@ export async function inviteCustomers(dealer: Node, seed: number, nowSeconds: nu
     population,
     terms: {
       controller: { address: dealer.address, name: dealer.name, contact: 'https://localhost/contact' },
-      notice: { id: 'example-notice', version: '1', sha256: toHex(sha256(utf8ToBytes('example notice'))), language: 'en' },
+      notice: {
+        id: 'example-notice',
+        version: '1',
+        sha256: toHex(sha256(utf8ToBytes('example notice'))),
+        language: 'en',
+      },
       storage: { location: 'edge-node', retentionDays: 365 },
       jurisdiction: 'NL',
       withdrawal: { url: 'https://localhost/consent' },
@@ -97,7 +102,8 @@ export async function submit(dealer: Node, submissions: readonly Submission[], w
       timeoutMs: 120_000,
     });
     for (const answer of JSON.parse(new TextDecoder().decode(body)) as SubmitAnswer[]) {
-      if (answer.receipt === undefined) throw new ConcordatError('CONSENT_OPERATION_REFUSED', `${answer.code}: ${answer.detail}`);
+      if (answer.receipt === undefined)
+        throw new ConcordatError('CONSENT_OPERATION_REFUSED', `${answer.code}: ${answer.detail}`);
       receipts.push(answer.receipt);
     }
   }

@@ -1,9 +1,9 @@
 // The main job, told in order: build, start, enrol, prove, learn, withdraw, learn on, compare, audit.
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { summarisePopulation } from '../../examples/coil2000/population.ts';
 import { connectFederation } from '../../engines/chain/connect.ts';
 import { preparePolicyCircuit } from '../../engines/proof/artifacts.ts';
+import { summarisePopulation } from '../../examples/coil2000/population.ts';
 import { writeFileAtomic } from '../../kit/files.ts';
 import { createProgress, type Progress } from '../../kit/progress.ts';
 import { type Access, evaluate } from '../../protocol/consent/evaluate.ts';
@@ -20,7 +20,7 @@ import { type FederateOptions, withdrawalAfter } from './options.ts';
 import { compare } from './quality.ts';
 import type { FederationReport } from './report.ts';
 import { coordinatorStatus, edgeStatus, published, roundReport, runRounds, untilReady } from './rounds.ts';
-import { type Withdrawal, proveWithdrawal, withdraw } from './withdrawal.ts';
+import { proveWithdrawal, type Withdrawal, withdraw } from './withdrawal.ts';
 
 /** Anything started is pushed here first, so that whatever happens next can stop it. */
 export interface Stoppable {
@@ -44,18 +44,33 @@ export async function federate(options: FederateOptions, started: Stoppable[]): 
   };
   await mkdir(resolve(options.out), { recursive: true });
 
-  const material = await step<Awaited<ReturnType<typeof prepareMaterial>>>('data', 'Check the data against its contract', async (s) => {
-    const prepared = await prepareMaterial(options);
-    const sizes = prepared.split.dealers.map((d) => d.length);
-    s.update(`${sizes.reduce((a, b) => a + b, 0)} customers at ${sizes.length} dealers (${sizes.join(', ')}); ${prepared.split.holdOut.length} held out`);
-    return prepared;
-  });
+  const material = await step<Awaited<ReturnType<typeof prepareMaterial>>>(
+    'data',
+    'Check the data against its contract',
+    async (s) => {
+      const prepared = await prepareMaterial(options);
+      const sizes = prepared.split.dealers.map((d) => d.length);
+      s.update(
+        `${sizes.reduce((a, b) => a + b, 0)} customers at ${sizes.length} dealers (${sizes.join(', ')}); ${prepared.split.holdOut.length} held out`,
+      );
+      return prepared;
+    },
+  );
 
-  const artifacts = await step<Awaited<ReturnType<typeof preparePolicyCircuit>>>('circuit', 'Policy circuit: compile and set up', async (s) => {
-    const prepared = await preparePolicyCircuit({ cacheDir: options.cacheDir, onProgress: ({ stage, detail }) => s.update(`${stage} ${detail}`) });
-    s.update(`${prepared.constraints.toLocaleString('en')} constraints; ${prepared.setup} setup, for the embedded chain only`);
-    return prepared;
-  });
+  const artifacts = await step<Awaited<ReturnType<typeof preparePolicyCircuit>>>(
+    'circuit',
+    'Policy circuit: compile and set up',
+    async (s) => {
+      const prepared = await preparePolicyCircuit({
+        cacheDir: options.cacheDir,
+        onProgress: ({ stage, detail }) => s.update(`${stage} ${detail}`),
+      });
+      s.update(
+        `${prepared.constraints.toLocaleString('en')} constraints; ${prepared.setup} setup, for the embedded chain only`,
+      );
+      return prepared;
+    },
+  );
 
   const running = await step<RunningFederation>('start', 'Chain, contracts and processes', async (s) => {
     const chain = await startChain(options);
@@ -72,34 +87,54 @@ export async function federate(options: FederateOptions, started: Stoppable[]): 
     });
     await writeFileAtomic(
       join(options.out, 'federation.json'),
-      JSON.stringify({ rpcUrl: chain.rpcUrl, chainId: chain.chainId, federation, bundle: 'coordinator/bundle', chainState: 'chain.json' }, undefined, 2),
+      JSON.stringify(
+        {
+          rpcUrl: chain.rpcUrl,
+          chainId: chain.chainId,
+          federation,
+          bundle: 'coordinator/bundle',
+          chainState: 'chain.json',
+        },
+        undefined,
+        2,
+      ),
     );
-    s.update(`chain at ${chain.rpcUrl}, coordinator at ${nodes.coordinator.url}, ${options.dealers} edge nodes, ${options.keyHolders} key-holders`);
+    s.update(
+      `chain at ${chain.rpcUrl}, coordinator at ${nodes.coordinator.url}, ${options.dealers} edge nodes, ${options.keyHolders} key-holders`,
+    );
     return { chain, federation, ...nodes, deployGas: gasUsed };
   });
 
-  const customers = await step<DealersCustomers[]>('enrolment', 'Customers sign their rules (SIMULATED: this data has no consent)', async (s) => {
-    const nowSeconds = Math.floor(Date.now() / 1000);
-    const everyone = await Promise.all(running.dealers.map((dealer) => inviteCustomers(dealer, options.seed, nowSeconds)));
-    let signed = 0;
-    await Promise.all(
-      everyone.map(async ({ dealer, simulated }) => {
-        const receipts = await submit(dealer, simulated.enrolments(), false);
-        signed += receipts.length;
-        s.update(`${signed} passkey signatures accepted`);
-      }),
-    );
-    return everyone;
-  });
+  const customers = await step<DealersCustomers[]>(
+    'enrolment',
+    'Customers sign their rules (SIMULATED: this data has no consent)',
+    async (s) => {
+      const nowSeconds = Math.floor(Date.now() / 1000);
+      const everyone = await Promise.all(
+        running.dealers.map((dealer) => inviteCustomers(dealer, options.seed, nowSeconds)),
+      );
+      let signed = 0;
+      await Promise.all(
+        everyone.map(async ({ dealer, simulated }) => {
+          const receipts = await submit(dealer, simulated.enrolments(), false);
+          signed += receipts.length;
+          s.update(`${signed} passkey signatures accepted`);
+        }),
+      );
+      return everyone;
+    },
+  );
 
-  await step('proofs', 'Consent anchored on chain, policies proven in zero knowledge', (s) => untilReady(running.dealers, s.update));
+  await step('proofs', 'Consent anchored on chain, policies proven in zero knowledge', (s) =>
+    untilReady(running.dealers, s.update),
+  );
 
   const withdrawAfter = withdrawalAfter(options.rounds);
   const learn = (rounds: number, from: number) =>
     step('rounds', `Rounds ${from}–${from + rounds - 1}`, (s) =>
       runRounds(running.coordinator, rounds, ({ round, aucBps, records, timingsMs: t }) => {
         const ms = Object.values(t).reduce((a, b) => a + b, 0);
-        s.update(`round ${round}: ${records} records, AUC before ${(aucBps / 10_000).toFixed(4)}, ${ms.toFixed(0)} ms`);
+        s.line(`round ${round}: ${records} records, AUC before ${(aucBps / 10_000).toFixed(4)}, ${ms.toFixed(0)} ms`);
       }),
     );
   await learn(withdrawAfter ?? options.rounds, 1);
@@ -118,7 +153,9 @@ export async function federate(options: FederateOptions, started: Stoppable[]): 
     withdrawal = await step<Withdrawal>('withdrawal', 'A customer withdraws model-training', async (s) => {
       const access = await accessAt();
       leaving = largest(customers);
-      const covered = [...leaving.population].filter(([, { policy }]) => evaluate(policy, access).allow).map(([id]) => id);
+      const covered = [...leaving.population]
+        .filter(([, { policy }]) => evaluate(policy, access).allow)
+        .map(([id]) => id);
       const done = await withdraw(running, leaving, pickWithdrawing(covered, options.seed));
       s.update(`anchored after ${done.effectiveMs.toFixed(0)} ms; receipt verified against the chain`);
       return done;
@@ -131,17 +168,28 @@ export async function federate(options: FederateOptions, started: Stoppable[]): 
   const access = { ...(await accessAt()), attestedAccuracyBps: outcomes.at(-2)?.accuracyBps };
   const coveredNow = customers.map(
     ({ population }) =>
-      new Set([...population].filter(([id, { policy }]) => evaluate(policy, access).allow && id !== withdrawal?.customerId).map(([id]) => id)),
+      new Set(
+        [...population]
+          .filter(([id, { policy }]) => evaluate(policy, access).allow && id !== withdrawal?.customerId)
+          .map(([id]) => id),
+      ),
   );
-  const comparison = await step<Awaited<ReturnType<typeof compare>>>('baselines', 'The same customers in one place, and each dealer alone (simulation for comparison)', async () => {
-    const coveredRecords = coveredNow.reduce((sum, ids) => sum + ids.size, 0);
-    const last = outcomes.at(-1);
-    if (last === undefined || last.records !== coveredRecords) {
-      throw new ConcordatError('STATE_CORRUPT', `the last round used ${last?.records} records, consent covers ${coveredRecords}`);
-    }
-    const chainModel = await lastModel(running, material.task.hash);
-    return compare(material, coveredNow, running.coordinator.url, chainModel, options.seed);
-  });
+  const comparison = await step<Awaited<ReturnType<typeof compare>>>(
+    'baselines',
+    'The same customers in one place, and each dealer alone (simulation for comparison)',
+    async () => {
+      const coveredRecords = coveredNow.reduce((sum, ids) => sum + ids.size, 0);
+      const last = outcomes.at(-1);
+      if (last === undefined || last.records !== coveredRecords) {
+        throw new ConcordatError(
+          'STATE_CORRUPT',
+          `the last round used ${last?.records} records, consent covers ${coveredRecords}`,
+        );
+      }
+      const chainModel = await lastModel(running, material.task.hash);
+      return compare(material, coveredNow, running.coordinator.url, chainModel, options.seed);
+    },
+  );
 
   const withdrawn =
     withdrawal && leaving && withdrawAfter !== undefined
@@ -153,7 +201,10 @@ export async function federate(options: FederateOptions, started: Stoppable[]): 
     return verdict;
   });
 
-  const [edges, coordinator] = await Promise.all([Promise.all(running.dealers.map(edgeStatus)), coordinatorStatus(running.coordinator)]);
+  const [edges, coordinator] = await Promise.all([
+    Promise.all(running.dealers.map(edgeStatus)),
+    coordinatorStatus(running.coordinator),
+  ]);
   const everyRule = new Map(customers.flatMap(({ population }) => [...population]));
   const summary = summarisePopulation(everyRule, access);
   const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);

@@ -81,13 +81,18 @@ export async function deploy(
     verificationKeyHash: artifacts.verificationKeyHash,
   };
   const { operator } = who;
-  const deployed = await deployFederation(client, compiled, { operator: operator.address, parameters, setup: artifacts.setup });
+  const deployed = await deployFederation(client, compiled, {
+    operator: operator.address,
+    parameters,
+    setup: artifacts.setup,
+  });
   const federation = createFederation(client, deployed.federation);
   await federation.setCoordinator(who.coordinator.address);
   await federation.registerWitness(who.coordinator.address);
   for (const { address } of who.dealers) await federation.registerDealer(address);
   // one after the other: the order of registration is a key-holder's index
-  for (const { address, sealing } of who.keyHolders) await federation.registerKeyHolder(address, toHex(sealing.publicKey));
+  for (const { address, sealing } of who.keyHolders)
+    await federation.registerKeyHolder(address, toHex(sealing.publicKey));
   return { federation: deployed.federation, gasUsed: deployed.gasUsed };
 }
 
@@ -132,11 +137,24 @@ export async function startNodes(
   );
   const keyFile = join(options.out, 'verification-key.json');
   await writeFile(keyFile, canonicalJson(artifacts.verificationKey));
-  const coordinatorArgs = [...onChain, ...agreed, '--verification-key', keyFile, '--key-holder', ...keyHolders.map((k) => k.url)];
+  const coordinatorArgs = [
+    ...onChain,
+    ...agreed,
+    '--verification-key',
+    keyFile,
+    '--key-holder',
+    ...keyHolders.map((k) => k.url),
+  ];
   const coordinator = await start('coordinator', 'coordinator', who.coordinator, coordinatorArgs, options);
   const dealers = await Promise.all(
     who.dealers.map((identity, i) =>
-      start('edge', `dealer-${i + 1}`, identity, edgeArgs(i, onChain, agreed, coordinator.url, material, options), options),
+      start(
+        'edge',
+        `dealer-${i + 1}`,
+        identity,
+        edgeArgs(i, onChain, agreed, coordinator.url, material, options),
+        options,
+      ),
     ),
   );
   return { coordinator, dealers, keyHolders };
@@ -151,5 +169,14 @@ export function edgeArgs(
   options: FederateOptions,
 ): string[] {
   const records = material.recordFiles[index] ?? '';
-  return [...onChain, ...agreed, '--coordinator', coordinatorUrl, '--records', records, '--cache-dir', options.cacheDir];
+  return [
+    ...onChain,
+    ...agreed,
+    '--coordinator',
+    coordinatorUrl,
+    '--records',
+    records,
+    '--cache-dir',
+    options.cacheDir,
+  ];
 }

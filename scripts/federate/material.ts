@@ -1,6 +1,7 @@
 // What a run is about: task, data contract, the rows, and who gets which. Everything is checked before a process starts.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
 import { readTable } from '../../edge-node/data/csv.ts';
 import { COIL2000, writeTable } from '../../examples/coil2000/load.ts';
 import { type Split, splitRows } from '../../examples/coil2000/split.ts';
@@ -9,7 +10,6 @@ import { ConcordatError } from '../../protocol/errors.ts';
 import { type DataContract, parseDataContract } from '../../protocol/learning/data-contract.ts';
 import { checkTaskContract, parseTask, type Task } from '../../protocol/learning/task.ts';
 import type { Row } from '../../protocol/learning/validate-row.ts';
-import { parse, stringify } from 'yaml';
 import type { FederateOptions } from './options.ts';
 
 export interface Material {
@@ -67,7 +67,10 @@ async function taskFor(contract: DataContract, own: boolean, options: FederateOp
   document.rounds = options.rounds;
   document.cohort.min = Math.min(document.cohort.min, options.dealers);
   if (own) {
-    document.id = contract.document.id.toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-').slice(0, 64);
+    document.id = contract.document.id
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9-]+/g, '-')
+      .slice(0, 64);
     document.title = `Predict ${contract.label.name}`;
     document.dataContract = { file: 'contract.yaml', hash: contract.hash };
     document.label = contract.label.name;

@@ -17,4 +17,5 @@ export interface FederateOptions {
 }
 
 /** Rounds before the customer withdraws; with fewer than two rounds nobody does. */
-export const withdrawalAfter = (rounds: number): number | undefined => (rounds < 2 ? undefined : Math.min(5, rounds - 1));
+export const withdrawalAfter = (rounds: number): number | undefined =>
+  rounds < 2 ? undefined : Math.min(5, rounds - 1);

@@ -34,7 +34,10 @@ export async function compare(
   const model = decodeModel(file, layoutOf(task, featureCount(contract)));
   const federated = scoreOf(trainer.score(model.weights, holdOut.features), holdOut);
   const central = await centralised(input, examplesOf(contract, perDealer.flat()));
-  const local = await localOnly(input, perDealer.map((records) => examplesOf(contract, records)));
+  const local = await localOnly(
+    input,
+    perDealer.map((records) => examplesOf(contract, records)),
+  );
   return {
     federated: quality(federated),
     centralised: quality(central),

@@ -62,7 +62,12 @@ export interface FederationReport {
   readonly timingsMs: Readonly<Record<string, number>>;
   readonly bytesPerDealerPerRound: number;
   readonly parameters: number;
-  readonly proofs: { readonly count: number; readonly policies: number; readonly totalMs: number; readonly meanMs: number };
+  readonly proofs: {
+    readonly count: number;
+    readonly policies: number;
+    readonly totalMs: number;
+    readonly meanMs: number;
+  };
   readonly gas: Readonly<Record<string, number>>;
   readonly audit: { readonly checks: number; readonly failed: number; readonly failures: readonly string[] };
   readonly withdrawal: WithdrawalReport | undefined;

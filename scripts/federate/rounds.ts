@@ -15,7 +15,11 @@ export const published = (status: CoordinatorStatus): RoundOutcome[] =>
   status.rounds.filter((round) => round.status === 'published');
 
 /** Runs until so many more rounds are published. @throws ConcordatError PROCESS_FAILED when the coordinator gives up */
-export async function runRounds(coordinator: Node, rounds: number, onRound: (outcome: RoundOutcome) => void): Promise<void> {
+export async function runRounds(
+  coordinator: Node,
+  rounds: number,
+  onRound: (outcome: RoundOutcome) => void,
+): Promise<void> {
   const before = published(await coordinatorStatus(coordinator)).length;
   await requestJson(`${coordinator.url}/v1/rounds`, {
     method: 'POST',
@@ -29,7 +33,8 @@ export async function runRounds(coordinator: Node, rounds: number, onRound: (out
     for (const outcome of done.slice(seen)) onRound(outcome);
     seen = done.length;
     if (seen >= before + rounds) return;
-    if (!status.running) throw new ConcordatError('PROCESS_FAILED', 'the coordinator stopped running rounds: see its log');
+    if (!status.running)
+      throw new ConcordatError('PROCESS_FAILED', 'the coordinator stopped running rounds: see its log');
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }
 }

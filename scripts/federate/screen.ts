@@ -1,6 +1,7 @@
 // The result screen: who learnt how well, what it cost, what the withdrawal did, what the auditor says.
-import { palette, table } from './table.ts';
+
 import type { FederationReport, Quality } from './report.ts';
+import { palette, table } from './table.ts';
 
 export function resultScreen(report: FederationReport, isTty: boolean): string {
   const ink = palette(isTty);
@@ -22,7 +23,11 @@ export function resultScreen(report: FederationReport, isTty: boolean): string {
 type Ink = ReturnType<typeof palette>;
 
 function comparison(report: FederationReport, ink: Ink): string {
-  const row = (name: string, q: Quality) => [name, q.auc.toFixed(4), Number.isInteger(q.hits800) ? `${q.hits800}` : q.hits800.toFixed(1)];
+  const row = (name: string, q: Quality) => [
+    name,
+    q.auc.toFixed(4),
+    Number.isInteger(q.hits800) ? `${q.hits800}` : q.hits800.toFixed(1),
+  ];
   const { topK, positives } = report.holdOut;
   return table(
     [

@@ -23,7 +23,11 @@ export interface Edit {
 /** A copy of circuits/ with `policies` slots and the edits made. */
 export async function circuitsWith(policies: number, edits: readonly Edit[] = []): Promise<string> {
   const sources = await readSources(CIRCUITS_DIR);
-  const size = { file: 'main/policy-claim.circom', from: 'PolicyClaim(POLICIES_PER_PROOF())', to: `PolicyClaim(${policies})` };
+  const size = {
+    file: 'main/policy-claim.circom',
+    from: 'PolicyClaim(POLICIES_PER_PROOF())',
+    to: `PolicyClaim(${policies})`,
+  };
   for (const { file, from, to } of [size, ...edits]) {
     const source = sources.get(file);
     if (!source?.includes(from)) throw new Error(`${file} does not contain: ${from}`);
@@ -41,7 +45,9 @@ export async function circuitsWith(policies: number, edits: readonly Edit[] = []
 
 export async function readSources(dir: string): Promise<Map<string, string>> {
   const names = (await readdir(dir, { recursive: true })).filter((name) => name.endsWith('.circom')).sort();
-  return new Map(await Promise.all(names.map(async (name) => [name, await readFile(join(dir, name), 'utf8')] as const)));
+  return new Map(
+    await Promise.all(names.map(async (name) => [name, await readFile(join(dir, name), 'utf8')] as const)),
+  );
 }
 
 export const smallArtifacts = async (): Promise<PolicyArtifacts> =>

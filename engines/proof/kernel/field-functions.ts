@@ -82,8 +82,7 @@ export function emitSum(terms: readonly Term[], multiple: bigint, reduced: boole
     // Limbs of multiple·p without carries, so that every limb of the sum has the same room.
     const start = i64.const(multiple * limbOf(BASE_FIELD_ORDER, j));
     const sum = terms.reduce<Code>(
-      (partial, { at, offset: from, sign }) =>
-        (sign === 1 ? i64.add : i64.sub)(partial, i64.load32u(at, from + 4 * j)),
+      (partial, { at, offset: from, sign }) => (sign === 1 ? i64.add : i64.sub)(partial, i64.load32u(at, from + 4 * j)),
       start,
     );
     if (j === top && reduced) {

@@ -22,14 +22,7 @@ export interface GroupKernel {
   readonly elements: 1 | 2;
   readonly pointBytes: number;
   readonly chain: (pairs: number, count: number, points: number, products: number, product: number) => void;
-  readonly join: (
-    pairs: number,
-    count: number,
-    points: number,
-    products: number,
-    inverse: number,
-    out: number,
-  ) => void;
+  readonly join: (pairs: number, count: number, points: number, products: number, inverse: number, out: number) => void;
   readonly gather: (entries: number, count: number, points: number, out: number) => void;
   readonly move: (moves: number, count: number, points: number, out: number) => void;
 }
