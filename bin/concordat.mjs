@@ -1,6 +1,30 @@
 #!/usr/bin/env node
-// The command: registers the TypeScript loader, then hands over to scripts/concordat.ts.
-import { register } from 'tsx/esm/api';
+// The command. Runs the build in dist/ when it is as new as the sources, else the sources themselves through tsx.
+import { readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-register();
-await import('../scripts/concordat.ts');
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const SOURCES = ['protocol', 'engines', 'kit', 'coordinator', 'edge-node', 'key-holder', 'auditor', 'scripts', 'examples'];
+
+function newest(directory) {
+  let latestMs = 0;
+  for (const entry of readdirSync(directory, { withFileTypes: true, recursive: true })) {
+    if (!/\.(ts|json)$/.test(entry.name)) continue;
+    latestMs = Math.max(latestMs, statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs);
+  }
+  return latestMs;
+}
+
+function buildIsFresh() {
+  const built = statSync(join(root, 'dist/.tsbuildinfo'), { throwIfNoEntry: false });
+  return built !== undefined && SOURCES.every((name) => newest(join(root, name)) <= built.mtimeMs);
+}
+
+if (buildIsFresh()) {
+  await import('../dist/scripts/concordat.js');
+} else {
+  const { register } = await import('tsx/esm/api');
+  register();
+  await import('../scripts/concordat.ts');
+}

@@ -7,6 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { InterfaceAbi } from 'ethers';
 import { writeFileAtomic } from '../../kit/files.ts';
 import { type Hex, sha256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
+import { siblingScript } from '../../kit/sources.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { collectSources, ENTRY_PATHS, type Sources, VERIFIER_PATH } from './sources.ts';
 
@@ -143,10 +144,11 @@ async function solcVersion(): Promise<string> {
 }
 
 function runSolc(input: string): Promise<string> {
-  const program = fileURLToPath(new URL('./solc-child.ts', import.meta.url));
+  const program = fileURLToPath(siblingScript(import.meta.url, 'solc-child'));
   // by path: a bare `tsx` would be looked up from wherever this was started
   const loader = pathToFileURL(require.resolve('tsx')).href;
-  const child = fork(program, { execArgv: ['--import', loader], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  const execArgv = program.endsWith('.ts') ? ['--import', loader] : [];
+  const child = fork(program, { execArgv, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
   return new Promise((resolve, reject) => {
     let complaint = '';
     child.stderr?.on('data', (chunk: Buffer) => {

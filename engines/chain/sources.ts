@@ -1,11 +1,10 @@
 // The Solidity sources of one compilation: our contracts, the verifier, and everything they import, by virtual path.
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { posix } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join, posix } from 'node:path';
+import { PACKAGE_ROOT } from '../../kit/sources.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 
-const CONTRACTS_ROOT = fileURLToPath(new URL('../../contracts/', import.meta.url));
 const require = createRequire(import.meta.url);
 
 /** Where the verifier's text is mounted; a relative import in it resolves from here. */
@@ -48,7 +47,7 @@ function importsOf(path: string, text: string): string[] {
 
 async function readSource(path: string): Promise<string> {
   try {
-    if (path.startsWith('contracts/')) return await readFile(CONTRACTS_ROOT + path.slice('contracts/'.length), 'utf8');
+    if (path.startsWith('contracts/')) return await readFile(join(PACKAGE_ROOT, path), 'utf8');
     return await readFile(require.resolve(path), 'utf8');
   } catch (cause) {
     throw new ConcordatError('FILE_MISSING', `Solidity import ${path}`, { path }, { cause });

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { PACKAGE_ROOT, siblingScript } from '../../kit/sources.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { FILES, type Manifest, readManifest, writeManifest } from './artifact-files.ts';
@@ -39,7 +39,7 @@ interface PrepareOptions {
   readonly circuitsDir?: string;
 }
 
-const CIRCUITS = fileURLToPath(new URL('../../circuits/', import.meta.url));
+const CIRCUITS = join(PACKAGE_ROOT, 'circuits');
 const MAIN = join('main', 'policy-claim.circom');
 /** Two processes may repair at once; each try either loads what another finished or finishes its own. */
 const TRIES = 3;
@@ -101,7 +101,7 @@ async function build(
 ): Promise<void> {
   const workDir = temporaryBeside(dir);
   await mkdir(workDir);
-  const setup = forkChild<SetupRequest, SetupResult>(new URL('./artifacts-child.ts', import.meta.url));
+  const setup = forkChild<SetupRequest, SetupResult>(siblingScript(import.meta.url, 'artifacts-child'));
   try {
     onProgress({ stage: 'compile', detail: MAIN });
     const compiled = await compileCircuit(join(circuitsDir, MAIN), workDir);

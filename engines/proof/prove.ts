@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../../kit/files.ts';
+import { siblingScript } from '../../kit/sources.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import type { PolicyArtifacts } from './artifacts.ts';
 import { type Child, forkChild } from './child.ts';
@@ -47,7 +48,7 @@ export function createProver({ artifacts, cacheDir }: ProverOptions): PolicyProv
     const cached = file && (await readCached(file, publicSignals, artifacts));
     if (cached) return cached;
     if (stopped) throw new ConcordatError('PROCESS_FAILED', 'the prover has been stopped');
-    if (!child?.alive) child = forkChild(new URL('./prove-child.ts', import.meta.url));
+    if (!child?.alive) child = forkChild(siblingScript(import.meta.url, 'prove-child'));
     const proof = await child.ask({ wasmFile, zkeyFile, kernelFile, signals });
     const agrees = equalSignals(proof.publicSignals, publicSignals);
     if (!agrees || !(await verifyPolicyProof(verificationKey, proof))) {

@@ -1,13 +1,14 @@
 // Reads a task with the data contract it names, and writes a dealer's share of a table.
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { PACKAGE_ROOT } from '../../kit/sources.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { type DataContract, parseDataContract } from '../../protocol/learning/data-contract.ts';
 import { checkTaskContract, parseTask, type Task } from '../../protocol/learning/task.ts';
 import type { Row } from '../../protocol/learning/validate-row.ts';
 
 /** This folder: task.yaml, contract.yaml, coil2000.csv.gz. */
-export const COIL2000 = import.meta.dirname;
+export const COIL2000 = path.join(PACKAGE_ROOT, 'examples/coil2000');
 
 async function readYaml(file: string): Promise<string> {
   try {

@@ -28,5 +28,4 @@ export function anchoredRoot(anchor: Anchor): Hex {
 }
 
 /** True when two anchors state the same of the same dealer and epoch. */
-export const sameAnchor = (a: Anchor, b: Anchor): boolean =>
-  a.dealer === b.dealer && anchoredRoot(a) === anchoredRoot(b);
+export const sameAnchor = (a: Anchor, b: Anchor): boolean => anchoredRoot(a) === anchoredRoot(b);

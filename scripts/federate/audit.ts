@@ -4,12 +4,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Report } from '../../auditor/verify.ts';
+import { PACKAGE_ROOT } from '../../kit/sources.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import type { RunningFederation } from './federation.ts';
 import type { FederateOptions } from './options.ts';
 import type { FederationReport } from './report.ts';
 
-const BIN = new URL('../../bin/concordat.mjs', import.meta.url).pathname;
+const BIN = join(PACKAGE_ROOT, 'bin/concordat.mjs');
 
 /** @throws ConcordatError PROCESS_FAILED when the auditor could not run at all */
 export async function auditRun(

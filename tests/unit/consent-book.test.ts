@@ -8,7 +8,7 @@ import { evaluate } from '../../protocol/consent/evaluate.ts';
 import { ZERO_WORD } from '../../protocol/consent/hex-schema.ts';
 import { decodeOperation } from '../../protocol/consent/operation.ts';
 import { EVIDENCE } from '../../protocol/consent/policy.ts';
-import { decodeRecord, recordHash } from '../../protocol/consent/record.ts';
+import { type ConsentRecord, decodeRecord, recordHash } from '../../protocol/consent/record.ts';
 import {
   ACCESS,
   customer,
@@ -154,6 +154,21 @@ describe('refusing', () => {
     expect(await refusal(submission)).toBe('CONSENT_OPERATION_REFUSED digest');
   });
 
+  test.each<[string, (record: ConsentRecord) => ConsentRecord]>([
+    ['prev', (record) => ({ ...record, prev: recordHash(new Uint8Array()) })],
+    ['record', (record) => ({ ...record, seq: 7 })],
+    ['record', (record) => ({ ...record, subject: { ...record.subject, pseudonym: ZERO_WORD } })],
+    ['record', (record) => ({ ...record, subject: { ...record.subject, nonce: ZERO_WORD } })],
+    ['record', (record) => ({ ...record, subject: { ...record.subject, publicKey: `0x${'00'.repeat(64)}` } })],
+    ['record', (record) => ({ ...record, controller: { ...record.controller, address: `0x${'00'.repeat(20)}` } })],
+  ])(
+    'a signed record that is not this operation\u2019s, or does not follow the last: %s',
+    async (reason, editRecord) => {
+      const edited = customer('anna').submission(TRAINING, { editRecord });
+      expect(await refusal(edited)).toBe(`CONSENT_OPERATION_REFUSED ${reason}`);
+    },
+  );
+
   test('[CON-1] a signature of another key, page or operation', async () => {
     const anna = customer('anna').submission(TRAINING);
     const bert = customer('bert').submission(TRAINING);
@@ -259,6 +274,15 @@ describe('crashes', () => {
     expect(receipt.logIndex).toBe(1);
     expect(store.stored).toHaveLength(2);
     expect(fingerprint((await openBook(store)).state())).toEqual(fingerprint(book.state()));
+  });
+
+  test('what reached the disk before the crash stands, and the next customer comes after it', async () => {
+    await book.submit(customer('anna').submission(TRAINING));
+    store.failNext = 'after';
+    await expect(book.submit(customer('bert').submission(TRAINING))).rejects.toThrow('killed');
+    expect((await book.submit(customer('cara').submission(TRAINING))).logIndex).toBe(2);
+    expect(store.stored.map(({ customerId }) => customerId)).toEqual(['anna', 'bert', 'cara']);
+    expect(book.decide('bert', ACCESS)).toEqual({ allow: true });
   });
 
   test('a stored log that contradicts itself is not opened', async () => {

@@ -121,6 +121,19 @@ describe('a false receipt', () => {
     expect(falseFor(claimed)).toBe('membership');
   });
 
+  test('another dealer\u2019s anchor', () => {
+    const elsewhere = change((a) => ({ ...a, anchor: { ...a.anchor, dealer: `0x${'d2'.repeat(20)}` } }));
+    expect(falseFor(elsewhere, ownRoot(elsewhere))).toBe('root');
+  });
+
+  test('a bucket the member is not in', () => {
+    const outside = change((a) => ({
+      ...a,
+      ...(a.membership && { membership: { ...a.membership, memberProof: [hexWord(1n)] } }),
+    }));
+    expect(falseFor(outside)).toBe('membership');
+  });
+
   test('a bucket of another size', () => {
     const larger = change((a) => ({
       ...a,

@@ -166,6 +166,7 @@ describe('crashes and late comers', () => {
       store.failNext = moment;
       await expect(witness.coSign(DEALER, proposal)).rejects.toThrow('killed');
       expect(signed).toEqual([]);
+      expect(await witness.operationCount(DEALER)).toBe(moment === 'after' ? 2 : 0);
       const answer = await witness.coSign(DEALER, proposal);
       expect(answer.anchor).toEqual(proposal.anchor);
       expect(store.logs.get(DEALER)).toHaveLength(2);

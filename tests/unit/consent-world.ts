@@ -12,12 +12,14 @@ import { createSoftwarePasskey } from '../../engines/keys/software-passkey.ts';
 import { type Hex, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
 import type { Anchor } from '../../protocol/consent/anchor.ts';
 import { encodeAssertion } from '../../protocol/consent/assertion.ts';
-import { type ConsentHead, type ConsentTerms, draftConsent } from '../../protocol/consent/draft.ts';
+import { type ConsentDraft, type ConsentHead, type ConsentTerms, draftConsent } from '../../protocol/consent/draft.ts';
 import type { Access } from '../../protocol/consent/evaluate.ts';
 import { grantsFor } from '../../protocol/consent/grants.ts';
 import type { LogEntry } from '../../protocol/consent/log.ts';
+import { decodeOperation, encodeOperation, operationHash } from '../../protocol/consent/operation.ts';
 import { EVIDENCE, NO_PRIVACY_CAP, type Policy, requirementOf } from '../../protocol/consent/policy.ts';
 import { quarterStart } from '../../protocol/consent/quarter.ts';
+import { type ConsentRecord, decodeRecord, encodeRecord, recordHash } from '../../protocol/consent/record.ts';
 import type { ConsentState } from '../../protocol/consent/state.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 
@@ -71,6 +73,8 @@ interface SubmissionOptions {
   readonly nowSeconds?: number;
   /** Instead of the policy's own. */
   readonly digest?: bigint;
+  /** Changes the record before it is hashed and signed: what a dishonest page could do. */
+  readonly editRecord?: (record: ConsentRecord) => ConsentRecord;
 }
 
 export interface TestCustomer {
@@ -79,6 +83,14 @@ export interface TestCustomer {
   /** Signs the policy as the next operation; the device then counts it as done. */
   submission(policy: Policy, options?: SubmissionOptions): Submission;
   head(): ConsentHead | undefined;
+}
+
+/** The draft with another record, and an operation that signs that one. */
+function resigned(draft: ConsentDraft, edit: (record: ConsentRecord) => ConsentRecord): ConsentDraft {
+  const record = encodeRecord(edit(decodeRecord(draft.record)));
+  const next = { ...draft.next, recordHash: recordHash(record) };
+  const operation = encodeOperation({ ...decodeOperation(draft.operation), recordHash: next.recordHash });
+  return { record, operation, challenge: operationHash(operation), next };
 }
 
 /** `seed`: two customers of the same seed share their key. */
@@ -98,7 +110,7 @@ export function customer(customerId: string, dealer: Hex = DEALER, seed = custom
       const head = options.head ?? known;
       const digest = options.digest ?? quotes.quote(policy).digest;
       const nowSeconds = options.nowSeconds ?? NOW;
-      const draft = draftConsent({
+      const honest = draftConsent({
         terms: termsOf(dealer),
         identity,
         head,
@@ -107,6 +119,7 @@ export function customer(customerId: string, dealer: Hex = DEALER, seed = custom
         nowSeconds,
         method: policy.conditions.evidence === EVIDENCE.attested ? 'paper' : 'qr-self',
       });
+      const draft = options.editRecord === undefined ? honest : resigned(honest, options.editRecord);
       known = draft.next;
       return {
         customerId,

@@ -1,0 +1,132 @@
+// The audit from the outside: real contracts on anvil, a bundle on disk, the command line, and a chain that is gone.
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { registerAuditCommands, runVerify } from '../../auditor/cli.ts';
+import { readHistory } from '../../auditor/read-chain.ts';
+import type { Report } from '../../auditor/verify.ts';
+import { type EmbeddedChain, startEmbeddedChain } from '../../engines/chain/embedded.ts';
+import { writeFileAtomic } from '../../kit/files.ts';
+import { chainChronicle } from '../helpers/audit/chain-chronicle.ts';
+import type { Chronicle } from '../helpers/audit/chronicle.ts';
+import { syntheticFederation, TRAPDOOR, writeHistory } from '../helpers/audit/synthetic-federation.ts';
+
+let out: string;
+let chain: EmbeddedChain;
+let chronicle: Chronicle;
+
+beforeAll(async () => {
+  out = await mkdtemp(join(tmpdir(), 'concordat-auditor-'));
+  chain = await startEmbeddedChain({ dir: out, stateFile: join(out, 'chain.json'), snapshotEveryMs: 0 });
+  chronicle = await chainChronicle(chain);
+  await writeHistory(chronicle, TRAPDOOR);
+  for (const [path, bytes] of chronicle.files) await writeFileAtomic(join(out, 'bundle', path), bytes);
+  const { chainId, federation } = chronicle.deployment;
+  const file = { rpcUrl: chain.rpcUrl, chainId, federation, bundle: 'bundle', chainState: 'chain.json' };
+  await writeFile(join(out, 'federation.json'), JSON.stringify(file));
+});
+
+afterAll(async () => {
+  await chain.stop();
+  await rm(out, { recursive: true, force: true });
+});
+
+/** What the command line prints, and the exit code it leaves. */
+async function audit(...args: string[]): Promise<{ text: string; exitCode: number }> {
+  let text = '';
+  const command = new Command('audit').exitOverride().configureOutput({ writeErr: () => undefined });
+  const write = (part: string): void => {
+    text += part;
+  };
+  registerAuditCommands(command, { write, colour: false });
+  const before = process.exitCode;
+  try {
+    process.exitCode = 0;
+    await command.parseAsync(args, { from: 'user' });
+    return { text, exitCode: process.exitCode };
+  } finally {
+    process.exitCode = before;
+  }
+}
+
+describe('reading the chain', () => {
+  test('gives the same history as the one written in memory, but for addresses, blocks and times', async () => {
+    const read = await readHistory(chain.rpcUrl, chronicle.deployment.federation);
+    const written = (await syntheticFederation()).history;
+    expect(read.deployment.parameters).toEqual(written.deployment.parameters);
+    expect(read.events.map(({ name, at }) => [name, at.sender])).toEqual(
+      written.events.map(({ name, at }) => [name, at.sender]),
+    );
+    const calls = read.events.filter((event) => 'call' in event && event.call === undefined);
+    expect(calls).toEqual([]);
+  });
+
+  test('refuses an address without a federation', async () => {
+    await expect(readHistory(chain.rpcUrl, chronicle.deployment.registry)).rejects.toThrow();
+    await expect(readHistory(chain.rpcUrl, `0x${'11'.repeat(20)}`)).rejects.toThrow('CHAIN_WRONG');
+  });
+});
+
+describe('the command line', () => {
+  test('verify is what audit does, and all checks hold', async () => {
+    const { federation } = chronicle.deployment;
+    const json = join(out, 'report.json');
+    const { text, exitCode } = await audit(
+      ...['--rpc', chain.rpcUrl, '--federation', federation, '--bundle', join(out, 'bundle'), '--json', json],
+    );
+    expect(text).toMatch(/All 16 checks hold\.\n$/);
+    expect(exitCode).toBe(0);
+    const report = JSON.parse(await readFile(json, 'utf8')) as Report;
+    expect([report.formatVersion, report.federation, report.checksRun, report.checksFailed]).toEqual([
+      'concordat/1/audit-report',
+      federation,
+      16,
+      0,
+    ]);
+  });
+
+  test('a fault in the bundle: exit code 1, and the last lines name the checks', async () => {
+    const [path, bytes] = [...chronicle.files].find(([name]) => name.startsWith('blobs/')) ?? ['', new Uint8Array()];
+    await writeFile(join(out, 'bundle', path), new Uint8Array(bytes.length));
+    try {
+      const { text, exitCode } = await audit('verify', '--out', out);
+      expect(exitCode).toBe(1);
+      expect(text.split('\n').slice(-8).join('\n')).toContain('✗ 01  ');
+    } finally {
+      await writeFile(join(out, 'bundle', path), bytes);
+    }
+  });
+
+  test('without a source it says what to give', async () => {
+    await expect(audit('verify')).rejects.toThrow('--rpc');
+    await expect(audit('verify', '--federation', '0x12')).rejects.toThrow();
+  });
+
+  test('an endpoint that is gone, and no kept state, is an error and no verdict', async () => {
+    const other = join(out, 'other');
+    await writeFileAtomic(
+      join(other, 'federation.json'),
+      JSON.stringify({ rpcUrl: 'http://127.0.0.1:1', chainId: 31_337, federation: chronicle.deployment.federation }),
+    );
+    await expect(runVerify({ out: other }, { write: () => undefined, colour: false })).rejects.toThrow(
+      'CHAIN_UNREACHABLE',
+    );
+  });
+
+  test('when the chain is gone it is started from its kept state, which stays as it was', async () => {
+    await chain.stop();
+    const hash = async () =>
+      createHash('sha256')
+        .update(await readFile(join(out, 'chain.json')))
+        .digest('hex');
+    const before = await hash();
+    const { text, exitCode } = await audit('verify', '--out', out);
+    expect(text).toContain('the chain was started from');
+    expect(text).toMatch(/All 16 checks hold\.\n$/);
+    expect(exitCode).toBe(0);
+    expect(await hash()).toBe(before);
+  });
+});
