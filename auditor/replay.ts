@@ -58,8 +58,7 @@ const emptyState = (): ChainState => ({
   models: new Map(),
 });
 
-export const claimKey = (dealer: Hex, requirementKey: Hex, digest: bigint): string =>
-  `${dealer}/${requirementKey}/${digest}`;
+const claimKey = (dealer: Hex, requirementKey: Hex, digest: bigint): string => `${dealer}/${requirementKey}/${digest}`;
 export const selectionKey = (dealer: Hex, requirementKey: Hex): string => `${dealer}/${requirementKey}`;
 
 /** Calls `visit` with each event and the state just before it; returns the state after all. */

@@ -5,7 +5,17 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const SOURCES = ['protocol', 'engines', 'kit', 'coordinator', 'edge-node', 'key-holder', 'auditor', 'scripts', 'examples'];
+const SOURCES = [
+  'protocol',
+  'engines',
+  'kit',
+  'coordinator',
+  'edge-node',
+  'key-holder',
+  'auditor',
+  'scripts',
+  'examples',
+];
 
 function newest(directory) {
   let latestMs = 0;

@@ -26,6 +26,7 @@ import { type CoordinatorStatus, createPublicRouter } from './api/public.ts';
 import { createLink } from './gateway/link.ts';
 import { createOpener } from './opening/opener.ts';
 import { createRoundDriver, type RoundOutcome } from './rounds/driver.ts';
+import { loadOutcomes, saveOutcome } from './rounds/outcomes.ts';
 import { createUploads } from './rounds/uploads.ts';
 import { openTranscript, type Transcript } from './transcript/transcript.ts';
 import { createWitnessStore } from './witness/level-store.ts';
@@ -73,7 +74,7 @@ export async function createCoordinator(
   const uploads = createUploads(transcript.entries());
   const stopping = new AbortController();
   const declined = new Map<number, Set<Hex>>();
-  const outcomes: RoundOutcome[] = [];
+  const outcomes = await loadOutcomes(store);
   const gas: Record<string, { total: number; count: number }> = {};
   let openRound: number | undefined;
   let running: Promise<void> | undefined;
@@ -122,6 +123,7 @@ export async function createCoordinator(
     while (published < rounds && !stopping.signal.aborted) {
       const outcome = await driver.runRound();
       outcomes.push(outcome);
+      await saveOutcome(store, outcome);
       if (outcome.status === 'published') published += 1;
       else await clock.sleep(1_000, stopping.signal);
     }

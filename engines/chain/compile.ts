@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { InterfaceAbi } from 'ethers';
 import { writeFileAtomic } from '../../kit/files.ts';
-import { type Hex, sha256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
 import { siblingScript } from '../../kit/sources.ts';
+import { type Hex, sha256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { collectSources, ENTRY_PATHS, type Sources, VERIFIER_PATH } from './sources.ts';
 

@@ -1,8 +1,8 @@
 // Generates abi/*.ts from the Solidity sources, so that a wrapper never speaks an interface the contracts do not have.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PACKAGE_ROOT } from '../../kit/sources.ts';
 import { writeFileAtomic } from '../../kit/files.ts';
+import { PACKAGE_ROOT } from '../../kit/sources.ts';
 import { CONTRACT_NAMES, compileAbis } from './compile.ts';
 
 const FILES = {

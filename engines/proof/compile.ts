@@ -9,8 +9,10 @@ const require = createRequire(import.meta.url);
 const COMPILER = require.resolve('circom2/cli.js');
 const CIRCOMLIB = dirname(require.resolve('circomlib/circuits/poseidon.circom'));
 
-/** --O2 removes linear constraints: 10,941 instead of some 33,000, so half the evaluation domain. */
-const FLAGS = ['--r1cs', '--wasm', '--sym', '--O2', '--inspect'] as const;
+const FLAGS = ['--r1cs', '--wasm', '--sym', '--inspect'] as const;
+/** --O2 removes linear constraints, which makes the evaluation domain a quarter of --O1's. --O1 keeps every signal visible. */
+export type Optimisation = '--O1' | '--O2';
+const OPTIMISATION: Optimisation = '--O2';
 const PACKAGES = ['circom2', 'circomlib', 'snarkjs', 'ffjavascript'] as const;
 
 export interface CompiledCircuit {
@@ -24,9 +26,13 @@ export interface CompiledCircuit {
 }
 
 /** @throws ConcordatError PROCESS_FAILED with the end of circom's output */
-export async function compileCircuit(mainFile: string, outDir: string): Promise<CompiledCircuit> {
+export async function compileCircuit(
+  mainFile: string,
+  outDir: string,
+  optimisation: Optimisation = OPTIMISATION,
+): Promise<CompiledCircuit> {
   const name = basename(mainFile, '.circom');
-  const args = [COMPILER, mainFile, ...FLAGS, '-l', CIRCOMLIB, '-o', outDir];
+  const args = [COMPILER, mainFile, ...FLAGS, optimisation, '-l', CIRCOMLIB, '-o', outDir];
   const log = await promisify(execFile)(process.execPath, args, { maxBuffer: 16 * 1024 * 1024 }).then(
     ({ stdout, stderr }) => stdout + stderr,
     (cause: Error & { stdout?: string; stderr?: string }) => {
@@ -45,7 +51,7 @@ export async function compileCircuit(mainFile: string, outDir: string): Promise<
 /** Everything besides the sources that the result depends on. */
 export function toolchain(): string {
   const versions = PACKAGES.map((name) => `${name}@${packageVersion(name)}`);
-  return [...versions, ...FLAGS].join(' ');
+  return [...versions, ...FLAGS, OPTIMISATION].join(' ');
 }
 
 function packageVersion(name: string): string {

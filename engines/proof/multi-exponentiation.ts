@@ -62,8 +62,8 @@ function sortScalars(scalars: Uint8Array, finite: readonly boolean[]): { ones: I
   const ones: number[] = [];
   const others: number[] = [];
   const words = new Uint32Array(scalars.buffer, scalars.byteOffset, scalars.byteLength / 4);
-  for (const [index, isFinite] of finite.entries()) {
-    if (!isFinite) continue;
+  for (const [index, counts] of finite.entries()) {
+    if (!counts) continue;
     let rest = 0;
     for (let word = 1; word < 8; word++) rest |= words[8 * index + word] ?? 0;
     const low = words[8 * index] ?? 0;

@@ -107,7 +107,7 @@ function authenticatorFault(data: Uint8Array, rpId: string): AssertionFault | un
  * [CON-1] minus the curve: type, challenge, origin, relying party, user present and verified, consistent flags, low s.
  * @throws ConcordatError PASSKEY_REFUSED, `fields.reason` names the fault
  */
-export function checkAssertion(assertion: Assertion, challenge: Uint8Array, relyingParty: RelyingParty): void {
+function checkAssertion(assertion: Assertion, challenge: Uint8Array, relyingParty: RelyingParty): void {
   const fault =
     clientDataFault(assertion.clientDataJSON, challenge, relyingParty.origins) ??
     authenticatorFault(assertion.authenticatorData, relyingParty.rpId) ??

@@ -17,7 +17,11 @@ import { canonicalJson } from '../../protocol/learning/canonical-json.ts';
 import type { Material } from './material.ts';
 import type { FederateOptions } from './options.ts';
 
-export interface Node extends Child {
+/** A running party. A process that dies early is started again, in the same folder and on the same port. */
+export interface Node {
+  readonly name: string;
+  readonly url: string;
+  stop(): Promise<void>;
   readonly address: Hex;
   readonly directory: string;
   readonly token: string;
@@ -33,6 +37,8 @@ export interface RunningFederation {
 }
 
 const BIN = new URL('../../bin/concordat.mjs', import.meta.url).pathname;
+/** A process that keeps dying is left down. */
+const MAX_STARTS = 5;
 const ONE_ETHER = 10n ** 18n;
 /** How old a measured accuracy may be before it counts as missing. */
 const METRIC_MAX_AGE_SECONDS = 3_600;
@@ -102,17 +108,43 @@ export async function startNode(
   identity: Identity,
   args: readonly string[],
   options: FederateOptions,
+  onEvent: (text: string) => void,
 ): Promise<Node> {
   const directory = join(options.out, name);
-  const child = await startChild({
-    name,
-    command: process.execPath,
-    args: [BIN, role, '--dir', directory, ...args],
-    logFile: join(options.out, 'logs', `${name}.log`),
-  });
+  // started again, it listens where the others already look for it
+  const spawnOnce = (port: string): Promise<Child> =>
+    startChild({
+      name,
+      command: process.execPath,
+      args: [BIN, role, '--dir', directory, '--port', port, ...args],
+      logFile: join(options.out, 'logs', `${name}.log`),
+    });
+  let child = await spawnOnce('0');
+  let stopping = false;
   const tokenFile = join(directory, OPERATOR_TOKEN_FILE);
   const token = role === 'key-holder' ? '' : (await readFileOrExplain(tokenFile)).toString('utf8');
-  return { ...child, address: identity.address, directory, token };
+  const node: Node = {
+    name,
+    url: child.url,
+    address: identity.address,
+    directory,
+    token,
+    stop: async () => {
+      stopping = true;
+      await child.stop();
+    },
+  };
+  const watch = async (): Promise<void> => {
+    for (let starts = 1; starts <= MAX_STARTS; starts++) {
+      const code = await child.exited;
+      if (stopping) return;
+      onEvent(`${name} ended (${code ?? 'killed'}): starting it again`);
+      child = await spawnOnce(new URL(node.url).port);
+      if (stopping) await child.stop();
+    }
+  };
+  watch().catch((error: Error) => onEvent(`${name} does not come back: ${error.message}`));
+  return node;
 }
 
 /** Starts every process; `onStarted` is told as they come up. */
@@ -124,6 +156,7 @@ export async function startNodes(
   material: Material,
   options: FederateOptions,
   onStarted: (node: Node) => void,
+  onEvent: (text: string) => void,
 ): Promise<Omit<RunningFederation, 'chain' | 'federation' | 'deployGas'>> {
   const onChain = ['--rpc', chain.rpcUrl, '--federation', federation];
   const agreed = ['--task', material.taskFile, '--contract', material.contractFile];
@@ -133,7 +166,9 @@ export async function startNodes(
     return node;
   };
   const keyHolders = await Promise.all(
-    who.keyHolders.map((identity, i) => start('key-holder', `key-holder-${i + 1}`, identity, onChain, options)),
+    who.keyHolders.map((identity, i) =>
+      start('key-holder', `key-holder-${i + 1}`, identity, onChain, options, onEvent),
+    ),
   );
   const keyFile = join(options.out, 'verification-key.json');
   await writeFile(keyFile, canonicalJson(artifacts.verificationKey));
@@ -145,7 +180,7 @@ export async function startNodes(
     '--key-holder',
     ...keyHolders.map((k) => k.url),
   ];
-  const coordinator = await start('coordinator', 'coordinator', who.coordinator, coordinatorArgs, options);
+  const coordinator = await start('coordinator', 'coordinator', who.coordinator, coordinatorArgs, options, onEvent);
   const dealers = await Promise.all(
     who.dealers.map((identity, i) =>
       start(
@@ -154,6 +189,7 @@ export async function startNodes(
         identity,
         edgeArgs(i, onChain, agreed, coordinator.url, material, options),
         options,
+        onEvent,
       ),
     ),
   );

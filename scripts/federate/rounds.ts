@@ -8,11 +8,41 @@ import type { Node } from './federation.ts';
 import type { RoundReport } from './report.ts';
 
 const LOOK_EVERY_MS = 100;
+/** A party that was killed is started again; this long it may take to answer. */
+const ABSENCE_MS = 60_000;
 
-export const coordinatorStatus = (node: Node) => requestJson<CoordinatorStatus>(`${node.url}/v1/status`);
-export const edgeStatus = (node: Node) => requestJson<EdgeStatus>(`${node.url}/v1/status`);
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** @throws ConcordatError TIMED_OUT when the party stays away */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  const giveUpAt = performance.now() + ABSENCE_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const away = error instanceof ConcordatError && error.code === 'TIMED_OUT';
+      if (!away || performance.now() > giveUpAt) throw error;
+      await wait(LOOK_EVERY_MS);
+    }
+  }
+}
+
+export const coordinatorStatus = (node: Node) =>
+  patiently(() => requestJson<CoordinatorStatus>(`${node.url}/v1/status`));
+export const edgeStatus = (node: Node) => patiently(() => requestJson<EdgeStatus>(`${node.url}/v1/status`));
 export const published = (status: CoordinatorStatus): RoundOutcome[] =>
   status.rounds.filter((round) => round.status === 'published');
+
+async function askForRounds(coordinator: Node, rounds: number): Promise<void> {
+  await requestJson(`${coordinator.url}/v1/rounds`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${coordinator.token}` },
+    body: JSON.stringify({ rounds }),
+  });
+}
+
+/** How often a coordinator that stopped running rounds (because it was started again) is asked to go on. */
+const MAX_ASKS = 4;
 
 /** Runs until so many more rounds are published. @throws ConcordatError PROCESS_FAILED when the coordinator gives up */
 export async function runRounds(
@@ -21,21 +51,20 @@ export async function runRounds(
   onRound: (outcome: RoundOutcome) => void,
 ): Promise<void> {
   const before = published(await coordinatorStatus(coordinator)).length;
-  await requestJson(`${coordinator.url}/v1/rounds`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${coordinator.token}` },
-    body: JSON.stringify({ rounds }),
-  });
   let seen = before;
+  let asks = 0;
   for (;;) {
     const status = await coordinatorStatus(coordinator);
     const done = published(status);
     for (const outcome of done.slice(seen)) onRound(outcome);
     seen = done.length;
     if (seen >= before + rounds) return;
-    if (!status.running)
-      throw new ConcordatError('PROCESS_FAILED', 'the coordinator stopped running rounds: see its log');
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    if (!status.running) {
+      asks += 1;
+      if (asks > MAX_ASKS) throw new ConcordatError('PROCESS_FAILED', 'the coordinator runs no rounds: see its log');
+      await askForRounds(coordinator, before + rounds - seen);
+    }
+    await wait(LOOK_EVERY_MS);
   }
 }
 
@@ -47,7 +76,7 @@ export async function untilReady(dealers: readonly Node[], onProgress: (text: st
     const ready = statuses.filter((s) => s.ready).length;
     onProgress(`${proofs} proofs, ${ready} of ${dealers.length} dealers ready`);
     if (ready === dealers.length) return statuses;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    await wait(LOOK_EVERY_MS);
   }
 }
 

@@ -35,11 +35,11 @@ export const claim = (policies: readonly Policy[], rest: Partial<PolicyClaim> = 
   ...rest,
 });
 
-export const smallInput = (policies: readonly Policy[], rest: Partial<PolicyClaim> = {}) =>
-  policyClaimInput(claim(policies, rest), SMALL);
+export const smallInput = (policies: readonly Policy[], rest: Partial<PolicyClaim> = {}, slots = SMALL) =>
+  policyClaimInput(claim(policies, rest), slots);
 
-/** One used slot, one unused. */
-export const honestSignals = (): PolicyClaimSignals => smallInput([policy()]).signals;
+/** One used slot, the rest unused. */
+export const honestSignals = (slots = SMALL): PolicyClaimSignals => smallInput([policy()], {}, slots).signals;
 
 /** The signals with single entries replaced, by name: [slot, value]. */
 export function bend(
@@ -56,12 +56,15 @@ export function bend(
 }
 
 /** A used slot 0 with raw words, as a forger may choose them: the digest is right for them. */
-export function forgedSlot(words: { g0?: bigint; g1?: bigint; cond?: bigint }): PolicyClaimSignals {
+export function forgedSlot(
+  words: { readonly g0?: bigint; readonly g1?: bigint; readonly cond?: bigint },
+  slots = SMALL,
+): PolicyClaimSignals {
   const [g0, g1] = splitGrants(ALL_GRANTS);
   const { g0: word0 = g0, g1: word1 = g1, cond = packConditions(policy().conditions) } = words;
   const salt = 77n;
   const digest = poseidon5([POLICY_DIGEST_TAG, word0, word1, cond, salt]);
-  return bend(honestSignals(), {
+  return bend(honestSignals(slots), {
     ...{ g0: [0, word0], g1: [0, word1], cond: [0, cond] },
     ...{ salt: [0, salt], digest: [0, digest] },
   });

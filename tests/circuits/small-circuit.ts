@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promi
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type PolicyArtifacts, preparePolicyCircuit } from '../../engines/proof/artifacts.ts';
-import { compileCircuit } from '../../engines/proof/compile.ts';
+import { compileCircuit, type Optimisation } from '../../engines/proof/compile.ts';
 import { loadWitnessCalculator, type WitnessCalculator } from '../../engines/proof/witness.ts';
 
 export const CACHE_DIR = fileURLToPath(new URL('../../.concordat/cache/test-circuits', import.meta.url));
@@ -62,11 +62,12 @@ export async function calculatorWith(policies: number, edits: readonly Edit[]): 
 export async function compiledWith(
   policies: number,
   edits: readonly Edit[],
+  optimisation: Optimisation = '--O2',
 ): Promise<{ r1csFile: string; wasmFile: string }> {
   const sources = await circuitsWith(policies, edits);
-  const dir = `${sources}.compiled`;
+  const dir = `${sources}${optimisation}`;
   await once(dir, async (work) => {
-    await compileCircuit(join(sources, 'main/policy-claim.circom'), work);
+    await compileCircuit(join(sources, 'main/policy-claim.circom'), work, optimisation);
   });
   return { r1csFile: join(dir, 'policy-claim.r1cs'), wasmFile: join(dir, 'policy-claim_js', 'policy-claim.wasm') };
 }

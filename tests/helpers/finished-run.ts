@@ -1,8 +1,45 @@
-// One finished run of the main job, shared by the tests that need one. For now: the folder named in CONCORDAT_FINISHED_RUN.
+// One finished run of the main job, shared by the tests that need one: made when the sources changed, else kept.
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PACKAGE_ROOT } from '../../kit/sources.ts';
+import { run, SMALL } from './command.ts';
 
-/** `outDir` holds federation.json, the bundle and the kept state of the chain. */
+const KEPT = join(PACKAGE_ROOT, '.concordat/test-runs');
+const SOURCES = [
+  'protocol',
+  'engines',
+  'kit',
+  'coordinator',
+  'edge-node',
+  'key-holder',
+  'scripts',
+  'examples',
+  'circuits',
+  'contracts',
+];
+
+/** `outDir` holds federation.json, report.json, the bundle and the kept state of the chain. */
 export async function finishedRun(): Promise<{ readonly outDir: string }> {
-  const outDir = process.env.CONCORDAT_FINISHED_RUN;
-  if (outDir === undefined) throw new Error('set CONCORDAT_FINISHED_RUN to the --out folder of a finished run');
+  const outDir = join(KEPT, await sourcesHash());
+  if (existsSync(join(outDir, 'report.json')) && existsSync(join(outDir, 'chain.json'))) return { outDir };
+  await rm(KEPT, { recursive: true, force: true });
+  await mkdir(outDir, { recursive: true });
+  const { code, output } = await run(['federate', ...SMALL, '--seed', '7', '--out', outDir]);
+  if (code !== 0) {
+    await rm(outDir, { recursive: true, force: true });
+    throw new Error(`the run ended with code ${code}:\n${output}`);
+  }
   return { outDir };
+}
+
+async function sourcesHash(): Promise<string> {
+  const hash = createHash('sha256');
+  for (const folder of SOURCES) {
+    const entries = await readdir(join(PACKAGE_ROOT, folder), { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+    for (const file of files.sort()) hash.update(file.slice(PACKAGE_ROOT.length)).update(await readFile(file));
+  }
+  return hash.digest('hex').slice(0, 16);
 }

@@ -7,7 +7,7 @@ import { CONSENT_FAULTS } from './faults-consent.ts';
 import { ROUND_FAULTS } from './faults-round.ts';
 import { copyOf, evidenceOf, type RawEvidence } from './raw-evidence.ts';
 
-export const PLANTED_FAULTS: readonly PlantedFault[] = [...BUNDLE_FAULTS, ...CONSENT_FAULTS, ...ROUND_FAULTS];
+const PLANTED_FAULTS: readonly PlantedFault[] = [...BUNDLE_FAULTS, ...CONSENT_FAULTS, ...ROUND_FAULTS];
 
 /** @param source an honest history; asked for once */
 export function describePlantedFaults(name: string, source: () => Promise<RawEvidence>): void {

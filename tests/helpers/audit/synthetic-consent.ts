@@ -27,7 +27,7 @@ export const key = requirementKey(requirement);
 export const RELYING_PARTY = { rpId: 'consent.example', origins: ['https://consent.example'] };
 const EXPIRY = 1_900_000_000;
 /** The policies that customers chose: without and with an accuracy floor. */
-export const FLOORS_BPS = [0, 5_000] as const;
+const FLOORS_BPS = [0, 5_000] as const;
 
 export interface ConsentDesk {
   readonly dealer: Party;

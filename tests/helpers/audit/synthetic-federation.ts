@@ -16,10 +16,10 @@ import { type Trapdoor, trapdoorSetup } from './trapdoor-proofs.ts';
 const byAddress = (a: Party, b: Party): number => (a.address < b.address ? -1 : 1);
 
 export const OPERATOR = party('operator');
-export const COORDINATOR = party('coordinator');
-export const DEALERS: readonly Party[] = [1, 2, 3, 4].map((i) => party(`dealer-${i}`)).sort(byAddress);
-export const WITNESSES: readonly Party[] = [COORDINATOR, party('witness')];
-export const KEY_HOLDERS: readonly Party[] = [1, 2, 3].map((i) => party(`key-holder-${i}`));
+const COORDINATOR = party('coordinator');
+const DEALERS: readonly Party[] = [1, 2, 3, 4].map((i) => party(`dealer-${i}`)).sort(byAddress);
+const WITNESSES: readonly Party[] = [COORDINATOR, party('witness')];
+const KEY_HOLDERS: readonly Party[] = [1, 2, 3].map((i) => party(`key-holder-${i}`));
 const THRESHOLD = 2;
 const SIGNALS = 23;
 

@@ -187,7 +187,7 @@ export async function runSyntheticRound(
   return { model: next, hash: modelHash };
 }
 
-export function words(values: Int32Array | Uint32Array): Uint8Array {
+function words(values: Int32Array | Uint32Array): Uint8Array {
   const bytes = new Uint8Array(4 * values.length);
   const view = new DataView(bytes.buffer);
   values.forEach((value, i) => {
