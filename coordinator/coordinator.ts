@@ -25,7 +25,7 @@ import { createMemberRouter } from './api/members.ts';
 import { type CoordinatorStatus, createPublicRouter } from './api/public.ts';
 import { createLink } from './gateway/link.ts';
 import { createOpener } from './opening/opener.ts';
-import { createRoundDriver, type RoundOutcome } from './rounds/driver.ts';
+import { createRoundDriver } from './rounds/driver.ts';
 import { loadOutcomes, saveOutcome } from './rounds/outcomes.ts';
 import { createUploads } from './rounds/uploads.ts';
 import { openTranscript, type Transcript } from './transcript/transcript.ts';

@@ -56,7 +56,7 @@ async function runFederate(given: CommandOptions): Promise<void> {
     const finished = await federate(options, started);
     process.stdout.write(`${resultScreen(finished.report, process.stdout.isTTY === true)}\n`);
     if (options.json !== undefined) await writeFileAtomic(options.json, JSON.stringify(finished.report, undefined, 2));
-    if (options.keep) await keepUp(finished, options);
+    if (options.keep) await keepUp(finished);
     if (finished.report.audit.failed > 0) process.exitCode = 1;
   } finally {
     await stopAll();
@@ -82,7 +82,7 @@ function checkOptions(options: FederateOptions): void {
 }
 
 /** Says how to reach everything, then waits for Ctrl-C. */
-async function keepUp({ running }: FinishedRun, options: FederateOptions): Promise<void> {
+async function keepUp({ running }: FinishedRun): Promise<void> {
   const lines = [
     '',
     'The federation stays up. Ctrl-C stops it.',

@@ -11,6 +11,7 @@ import { OPERATOR_TOKEN_FILE } from '../../engines/keys/operator-token.ts';
 import type { PolicyArtifacts } from '../../engines/proof/artifacts.ts';
 import { type Child, startChild } from '../../kit/child.ts';
 import { readFileOrExplain } from '../../kit/files.ts';
+import { PACKAGE_ROOT } from '../../kit/sources.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { toHex } from '../../protocol/bytes.ts';
 import { canonicalJson } from '../../protocol/learning/canonical-json.ts';
@@ -36,7 +37,7 @@ export interface RunningFederation {
   readonly deployGas: number;
 }
 
-const BIN = new URL('../../bin/concordat.mjs', import.meta.url).pathname;
+const BIN = join(PACKAGE_ROOT, 'bin/concordat.mjs');
 /** A process that keeps dying is left down. */
 const MAX_STARTS = 5;
 const ONE_ETHER = 10n ** 18n;
