@@ -6,7 +6,7 @@ import { ConcordatError } from '../protocol/errors.ts';
 import { type AuditSource, loadEvidence } from './audit.ts';
 import { openChain, readFinishedRun } from './chain-at.ts';
 import { checkText, headerText, reportJson, summaryText } from './report.ts';
-import { type Report, verify } from './verify.ts';
+import { type Report, subjectOf, verify } from './verify.ts';
 
 export interface AuditOutput {
   write(text: string): void;
@@ -62,8 +62,9 @@ export async function runVerify(options: VerifyOptions, output: AuditOutput): Pr
 
 async function auditAndPrint(source: AuditSource, options: VerifyOptions, output: AuditOutput): Promise<Report> {
   const evidence = await loadEvidence(source);
+  output.write(`${headerText(subjectOf(evidence))}\n`);
   const report = await verify(evidence, (check) => output.write(checkText(check, output)));
-  output.write(`\n${headerText(report)}${summaryText(report)}`);
+  output.write(`\n${summaryText(report)}`);
   if (options.json !== undefined) await writeFileAtomic(options.json, reportJson(report));
   return report;
 }

@@ -143,10 +143,15 @@ function applyToRound(event: RoundEvent, state: ChainState): void {
   }
 }
 
+/** A selection with a policy that nobody proved: nothing can stand on it. */
+const VOID: Bounds = { memberCount: 0, validUntil: 0, accuracyFloorBps: 10_000, privacyCapMilli: 0 };
+
 /** From the calldata when there is any: the numbers in the event are only what the contract says of itself. */
 function standingOf(event: EventOf<'SelectionAdmitted'>, state: ChainState): Standing {
-  const bounds = event.call && foldClaims(event.dealer, event.requirementKey, event.call.buckets, state).bounds;
-  return { ...(bounds ?? event), root: state.anchors.get(event.dealer)?.root ?? event.root };
+  const { dealer, requirementKey, call } = event;
+  const folded = call && foldClaims(dealer, requirementKey, call.buckets, state);
+  const bounds = folded === undefined ? event : folded.unclaimed.length > 0 ? VOID : folded.bounds;
+  return { ...bounds, root: state.anchors.get(dealer)?.root ?? event.root };
 }
 
 /** The bounds of some buckets under the claims that stand, and the digests that nobody proved anything of. */

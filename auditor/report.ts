@@ -1,5 +1,5 @@
 // A report for people: one line per check, what it looked at, and every failure by name.
-import type { CheckReport, Report, Verdict } from './verify.ts';
+import type { CheckReport, Report, Subject, Verdict } from './verify.ts';
 
 const MARK: Readonly<Record<Verdict, string>> = { pass: '✓', fail: '✗', inconclusive: '?' };
 const COLOUR: Readonly<Record<Verdict, string>> = {
@@ -16,7 +16,7 @@ export interface TextOptions {
 
 export const reportJson = (report: Report): string => `${JSON.stringify(report, undefined, 2)}\n`;
 
-export function headerText(report: Pick<Report, 'federation' | 'chainId' | 'headBlock' | 'rounds'>): string {
+export function headerText(report: Subject): string {
   const { opened, published, failed } = report.rounds;
   return (
     `Audit of federation ${report.federation} on chain ${report.chainId}, up to block ${report.headBlock}\n` +

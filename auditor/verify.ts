@@ -48,15 +48,19 @@ export interface CheckReport extends CheckResult {
   readonly verdict: Verdict;
 }
 
-export interface Report {
-  readonly formatVersion: 'concordat/1/audit-report';
-  readonly protocolVersion: string;
+/** What a report speaks about. */
+export interface Subject {
   readonly federation: Hex;
   readonly chainId: number;
-  /** The last block and the last transcript entry that were read: what this report speaks about. */
+  /** The last block and the last transcript entry that were read. */
   readonly headBlock: number;
   readonly transcriptHead: Hex | undefined;
   readonly rounds: { readonly opened: number; readonly published: number; readonly failed: number };
+}
+
+export interface Report extends Subject {
+  readonly formatVersion: 'concordat/1/audit-report';
+  readonly protocolVersion: string;
   readonly checks: readonly CheckReport[];
   readonly checksRun: number;
   /** Checks that do not hold: those that failed, and those that could not decide. */
@@ -69,29 +73,34 @@ export async function verify(
   onCheck: (check: CheckReport) => void = () => undefined,
   checks: readonly Check[] = CHECKS,
 ): Promise<Report> {
-  const { deployment, events, headBlock } = evidence.history;
-  const published = eventsOf(events, 'Published').length;
+  const subject = subjectOf(evidence);
   const reports: CheckReport[] = [];
   for (const check of checks) {
-    const report = judge(check, await run(check, evidence), published > 0);
+    const report = judge(check, await run(check, evidence), subject.rounds.published > 0);
     reports.push(report);
     onCheck(report);
   }
   return {
     formatVersion: 'concordat/1/audit-report',
     protocolVersion: PROTOCOL_VERSION,
-    federation: deployment.federation,
-    chainId: deployment.chainId,
-    headBlock,
-    transcriptHead: evidence.bundle.entries.at(-1)?.hash,
-    rounds: {
-      opened: eventsOf(events, 'RoundOpened').length,
-      published,
-      failed: eventsOf(events, 'RoundFailed').length,
-    },
+    ...subject,
     checks: reports,
     checksRun: reports.length,
     checksFailed: reports.filter(({ verdict }) => verdict !== 'pass').length,
+  };
+}
+
+export function subjectOf({ history, bundle }: Evidence): Subject {
+  const { deployment, events, headBlock } = history;
+  const [opened, published, failed] = (['RoundOpened', 'Published', 'RoundFailed'] as const).map(
+    (name) => eventsOf(events, name).length,
+  ) as [number, number, number];
+  return {
+    federation: deployment.federation,
+    chainId: deployment.chainId,
+    headBlock,
+    transcriptHead: bundle.entries.at(-1)?.hash,
+    rounds: { opened, published, failed },
   };
 }
 

@@ -15,8 +15,8 @@ import type { DataContract } from '../protocol/learning/data-contract.ts';
 import type { Model } from '../protocol/learning/model.ts';
 import type { Task } from '../protocol/learning/task.ts';
 import { clip, quantise, weightFraction } from '../protocol/learning/update.ts';
+import { commitRecords, type RecordsCommitment } from './commitment.ts';
 import type { LiveSelection, SelectionKeeper } from './consent/selection.ts';
-import { commitRecords, type RecordsCommitment } from './data/commitment.ts';
 import type { ConsentedRecord, ConsentGate } from './data/gate.ts';
 import type { Participations } from './participation.ts';
 import type { OneTimeSealer } from './seal/once.ts';
@@ -171,7 +171,7 @@ async function sealUpdate(
 }
 
 /** @returns bytes sent */
-export async function send(round: number, attempt: number, sealed: SealedUpdate, parts: RoundParts): Promise<number> {
+async function send(round: number, attempt: number, sealed: SealedUpdate, parts: RoundParts): Promise<number> {
   const { payloadHash, sharesRoot, payload, sealedShares } = sealed;
   const dealer = parts.identity.address;
   const statement = { dealer, round, attempt, payloadHash, sharesRoot };

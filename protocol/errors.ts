@@ -67,16 +67,6 @@ export const ERRORS = {
     meaning: 'a batch of log entries starts after the last entry that is known',
     remedy: 'send the entries from the index named in the detail',
   },
-  CONSENT_DENIED: {
-    status: 403,
-    meaning: 'no live rule of this customer covers the access',
-    remedy: 'serve the synthetic view, or ask the customer',
-  },
-  CONSENT_STALE: {
-    status: 409,
-    meaning: 'the consent root on chain has moved on',
-    remedy: 'rebuild the selection under the current root',
-  },
   ANCHOR_MISMATCH: {
     status: 409,
     meaning: 'the recomputed consent root differs from the proposed one',

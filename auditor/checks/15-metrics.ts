@@ -37,5 +37,8 @@ async function checkMetrics(evidence: Evidence, genesis: Genesis, round: Audited
     if (round.published !== undefined)
       tally.same(`${what}: ${metric} on chain`, round.published[metric], expected[metric]);
   }
+  // a dealer measures on the records that it trains on, and commits to how many there are
+  const committed = round.members.reduce((sum, { weight }) => sum + weight, 0);
+  tally.same(`${what}: records measured, against the weight committed`, histogramTotal(histogram), committed);
   return `round ${round.round}: accuracy ${expected.accuracyBps} bps, AUC ${expected.aucBps} bps over ${histogramTotal(histogram)} records`;
 }

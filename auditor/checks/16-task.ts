@@ -47,9 +47,10 @@ function checkRound(
   tally.same(`${what}: requirement`, event.requirementKey, requirementKey(requirement));
   const base = before.models.get(event.taskHash) ?? body.initialModel;
   tally.same(`${what}: base model`, event.baseModelHash, base);
-  // without noise nothing bounds what a model tells of a person, so only customers without a cap may be in it
-  if (task.privacy.mode === 'none')
+  if (task.privacy.mode === 'none') {
+    // without noise nothing bounds what a model tells of a person, so only customers without a cap may be in it
     tally.same(`${what}: epsilon of a task without noise`, event.epsilonAfterMilli, NO_PRIVACY_CAP);
+  } else tally.unsure(`${what}: epsilon`, 'this auditor has no accountant for the mode of the task');
   const { call } = event;
   if (call === undefined) {
     tally.unsure(`${what}: seed`, 'the transaction does not call the ledger directly');

@@ -2,7 +2,7 @@
 import type { Hex } from '../../protocol/bytes.ts';
 
 /** A dealer whose link dropped is waited for this long: it may be restarting. */
-export const ABSENT_GRACE_MS = 3_000;
+const ABSENT_GRACE_MS = 3_000;
 
 export interface Attendance {
   readonly expected: ReadonlySet<Hex>;

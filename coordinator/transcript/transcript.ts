@@ -76,7 +76,7 @@ export async function openTranscript(directory: string): Promise<Transcript> {
   };
 }
 
-export const blobPath = (directory: string, hash: Hex): string => join(directory, 'blobs', hash.slice(2));
+const blobPath = (directory: string, hash: Hex): string => join(directory, 'blobs', hash.slice(2));
 
 const bodyHash = (body: EntryBody): Hex => nodeSha256(encodeCbor(body));
 

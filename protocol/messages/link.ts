@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { addressField, hashField, roundField, signatureField } from './fields.ts';
 
 /** Opens a link as a registered party: EIP-712 `Hello`, fresh to a minute. */
-export const helloMessage = z.strictObject({
+const helloMessage = z.strictObject({
   type: z.literal('hello'),
   party: addressField,
   issuedAtMs: z.int().min(0),
@@ -12,7 +12,7 @@ export const helloMessage = z.strictObject({
 });
 
 /** A dealer that takes no part in a round says so, and why, so that nobody waits. */
-export const declineMessage = z.strictObject({
+const declineMessage = z.strictObject({
   type: z.literal('decline'),
   round: roundField,
   reason: z.string().max(200),

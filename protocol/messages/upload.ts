@@ -13,4 +13,3 @@ export const uploadMessage = z.strictObject({
   /** EIP-712 `Upload` */
   signature: signatureField,
 });
-export type UploadMessage = z.infer<typeof uploadMessage>;

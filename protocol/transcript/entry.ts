@@ -87,7 +87,7 @@ export type EntryBody = z.infer<typeof entryBody>;
 const entrySchema = z.strictObject({ v: z.literal('concordat/1/entry'), seq: count, prev: hashField, body: entryBody });
 export type Entry = z.infer<typeof entrySchema>;
 
-export const MAX_ENTRY_BYTES = 1_048_576;
+const MAX_ENTRY_BYTES = 1_048_576;
 export const GENESIS_PREV: Hex = `0x${'00'.repeat(32)}`;
 
 export function encodeEntry(seq: number, prev: Hex, body: EntryBody): { bytes: Uint8Array; hash: Hex } {

@@ -103,7 +103,7 @@ export async function deploy(
   return { federation: deployed.federation, gasUsed: deployed.gasUsed };
 }
 
-export async function startNode(
+async function startNode(
   role: 'coordinator' | 'edge' | 'key-holder',
   name: string,
   identity: Identity,
@@ -197,7 +197,7 @@ export async function startNodes(
   return { coordinator, dealers, keyHolders };
 }
 
-export function edgeArgs(
+function edgeArgs(
   index: number,
   onChain: readonly string[],
   agreed: readonly string[],

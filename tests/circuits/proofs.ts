@@ -17,12 +17,12 @@ export async function honestProof() {
   }
 }
 
-/** On the twist y² = x³ + 3/(9 + u) but of another order than r: found by trying x = 1, 2, …; imaginary parts first. */
+/** (1, y) lies on the twist y² = x³ + 3/(9 + u), but not in the subgroup of order r. Imaginary parts first. */
 export const OUTSIDE_SUBGROUP: PolicyProof['b'] = [
   [0n, 1n],
   [
-    11740652053595293079700018846301979808473768684042186050600403692530024416553n,
-    10857046999023057135944570762232829481370756359578518086990519993285655852781n,
+    15975588672102553735566230729081043132501226101599136527557730645158523614371n,
+    3610091866386166428467545612961983990332663701371483510632385378352395651980n,
   ],
 ];
 
@@ -58,6 +58,7 @@ export function spoiled(proof: PolicyProof): Record<string, PolicyProof> {
         [b[1][1], b[1][0]],
       ],
     },
+    'B outside the subgroup': { ...proof, b: OUTSIDE_SUBGROUP },
     'A at infinity': { ...proof, a: [0n, 0n] },
     'B at infinity': {
       ...proof,

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../kit/sources.ts';
 
-export const BIN = join(PACKAGE_ROOT, 'bin/concordat.mjs');
+const BIN = join(PACKAGE_ROOT, 'bin/concordat.mjs');
 /** Shared by all tests, so that the circuit is compiled once. */
 export const CACHE_DIR = join(PACKAGE_ROOT, '.concordat/cache');
 

@@ -209,6 +209,10 @@ export const ROUND_FAULTS: readonly PlantedFault[] = [
     const { initialModel } = bodyOf(raw, 'genesis');
     changeBodies(raw, 'model', ({ round, baseModel }) => ({ baseModel: round > 1 ? initialModel : baseModel }));
   }),
+  fault('15', 'a measurement on more records than were committed to', (raw) => {
+    const { dealer } = theEvent(raw, 'Committed');
+    changeEvents(raw, 'Committed', (event) => (event.dealer === dealer ? { weight: event.weight - 1 } : {}));
+  }),
   fault('15', 'an accuracy one basis point higher', (raw) => changeMetrics(raw, 'accuracyBps')),
   fault('15', 'an AUC one basis point higher', (raw) => changeMetrics(raw, 'aucBps')),
 ];

@@ -9,13 +9,16 @@ import { copyOf, evidenceOf, type RawEvidence } from './raw-evidence.ts';
 
 const PLANTED_FAULTS: readonly PlantedFault[] = [...BUNDLE_FAULTS, ...CONSENT_FAULTS, ...ROUND_FAULTS];
 
+/** A finished run may have to be made first. */
+const SOURCE_WITHIN_MS = 600_000;
+
 /** @param source an honest history; asked for once */
 export function describePlantedFaults(name: string, source: () => Promise<RawEvidence>): void {
   describe(`faults planted in ${name}`, () => {
     let honest: RawEvidence;
     beforeAll(async () => {
       honest = await source();
-    });
+    }, SOURCE_WITHIN_MS);
 
     test('without a fault every check holds', async () => {
       const report = await verify(await evidenceOf(honest));

@@ -78,8 +78,8 @@ export async function runSyntheticRound(
   for (const [i, { dealer, root, weight }] of plan.committing.entries()) {
     const random = streamOf(`${dealer.name} round ${round}`);
     const trained = base.model.weights.map((w, j) => w + 0.01 * (j + 1) * (i + 1) - 0.02);
-    // three of four scored on the right side, whoever looks
-    const histogram = { negatives: Uint32Array.of(weight, 0, 1, 0), positives: Uint32Array.of(0, 1, 0, weight) };
+    // all scored on the right side but one
+    const histogram = { negatives: Uint32Array.of(1, 0, 1, 0), positives: Uint32Array.of(0, 0, 0, weight - 2) };
     const update = clip(localUpdate(base.model.weights, trained), task.update.clipNorm);
     const { values } = quantise(update, weightFraction(weight, task.update.weightBound), histogram);
     const bytes = new Uint8Array(CBD_POLYNOMIAL_BYTES);

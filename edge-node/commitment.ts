@@ -1,12 +1,12 @@
 // What a round was trained on, as a commitment: (subject, salted record hash) in a linked Merkle tree. A customer gets
 // proof of use or of absence from it; an auditor on site can open it.
 import { createHash, createHmac } from 'node:crypto';
-import { concatBytes, fromHex, type Hex, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
-import { LinkedTree } from '../../protocol/consent/linked-tree.ts';
-import { ConcordatError } from '../../protocol/errors.ts';
-import { canonicalJson } from '../../protocol/learning/canonical-json.ts';
-import { PROTOCOL_VERSION } from '../../protocol/params.ts';
-import type { ConsentedRecord } from './gate.ts';
+import { concatBytes, fromHex, type Hex, toHex, utf8ToBytes } from '../protocol/bytes.ts';
+import { LinkedTree } from '../protocol/consent/linked-tree.ts';
+import { ConcordatError } from '../protocol/errors.ts';
+import { canonicalJson } from '../protocol/learning/canonical-json.ts';
+import { PROTOCOL_VERSION } from '../protocol/params.ts';
+import type { ConsentedRecord } from './data/gate.ts';
 
 export interface RecordsCommitment {
   readonly root: Hex;
