@@ -1,0 +1,12 @@
+// `npm run bench -- NAME [options]`: runs one benchmark of this folder.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+const [name = '', ...rest] = process.argv.slice(2);
+const file = join(import.meta.dirname, `${name}.ts`);
+if (!/^[a-z-]+$/.test(name) || name === 'run' || !existsSync(file)) {
+  console.error(`there is no benchmark "${name}": learning-parity, federate`);
+  process.exit(1);
+}
+process.argv.splice(2, process.argv.length, ...rest);
+await import(file);
