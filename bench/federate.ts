@@ -8,7 +8,11 @@ import { PACKAGE_ROOT } from '../kit/sources.ts';
 import type { FederationReport, Quality } from '../scripts/federate/report.ts';
 
 const { values } = parseArgs({
-  options: { seeds: { type: 'string', default: '5' }, json: { type: 'string' }, first: { type: 'string', default: '1' } },
+  options: {
+    seeds: { type: 'string', default: '5' },
+    json: { type: 'string' },
+    first: { type: 'string', default: '1' },
+  },
 });
 const seeds = Array.from({ length: Number(values.seeds) }, (_, i) => Number(values.first) + i);
 
@@ -30,10 +34,19 @@ const quality = (reports: readonly FederationReport[], of: (report: FederationRe
 
 const out = mkdtempSync(join(tmpdir(), 'concordat-bench-'));
 const reports = seeds.map((seed) => {
-  const args = [join(PACKAGE_ROOT, 'bin/concordat.mjs'), 'federate', '--seed', String(seed), '--out', join(out, String(seed))];
+  const args = [
+    join(PACKAGE_ROOT, 'bin/concordat.mjs'),
+    'federate',
+    '--seed',
+    String(seed),
+    '--out',
+    join(out, String(seed)),
+  ];
   execFileSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'], cwd: PACKAGE_ROOT });
   const report = JSON.parse(readFileSync(join(out, String(seed), 'report.json'), 'utf8')) as FederationReport;
-  console.log(`seed ${seed}: ${report.federated.hits800} hits, AUC ${report.federated.auc.toFixed(4)}, audit ${report.audit.failed} failed, ${((report.timingsMs.total ?? 0) / 1000).toFixed(1)} s`);
+  console.log(
+    `seed ${seed}: ${report.federated.hits800} hits, AUC ${report.federated.auc.toFixed(4)}, audit ${report.audit.failed} failed, ${((report.timingsMs.total ?? 0) / 1000).toFixed(1)} s`,
+  );
   return report;
 });
 rmSync(out, { recursive: true, force: true });

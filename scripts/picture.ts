@@ -25,7 +25,8 @@ const bars: readonly { label: string; value: Spread; colour: string }[] = [
 const [left, top, barHeight, gap, scale] = [250, 74, 34, 16, 3.2];
 const width = 760;
 const height = top + bars.length * (barHeight + gap) + 46;
-const text = (x: number, y: number, content: string, attributes = '') => `<text x="${x}" y="${y}" ${attributes}>${content}</text>`;
+const text = (x: number, y: number, content: string, attributes = '') =>
+  `<text x="${x}" y="${y}" ${attributes}>${content}</text>`;
 const drawn = bars.map(({ label, value, colour }, i) => {
   const y = top + i * (barHeight + gap);
   const length = value.mean * scale;

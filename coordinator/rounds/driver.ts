@@ -191,8 +191,9 @@ export function createRoundDriver(parts: DriverParts) {
   }
 
   async function fail(round: number, reason: string): Promise<void> {
-    await transcript.appendOnce({ type: 'failed', round, reason });
+    // the chain decides first: a round that is failed only in the transcript could still be published
     await ledger.failRound(round, reason);
+    await transcript.appendOnce({ type: 'failed', round, reason });
     broadcast({ type: 'round-failed', round, reason });
     log.warn({ round, reason }, 'round failed; the model is unchanged');
   }

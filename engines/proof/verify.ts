@@ -1,6 +1,7 @@
 // Verifies policy proofs with snarkjs: the prover's own check. The auditor's is verify-noble.ts.
 import { buildBn128 } from 'ffjavascript';
 import { groth16 } from 'snarkjs';
+import { BASE_FIELD_ORDER } from './base-field.ts';
 import type { PolicyProof } from './policy-proof.ts';
 import type { VerificationKey } from './verification-key.ts';
 
@@ -8,6 +9,8 @@ import type { VerificationKey } from './verification-key.ts';
 export async function verifyPolicyProof(key: VerificationKey, proof: PolicyProof): Promise<boolean> {
   // snarkjs does not look at the number of signals: it would take a missing one for 0.
   if (proof.publicSignals.length !== key.nPublic) return false;
+  // Nor whether coordinates are reduced: it takes x + p for x, which the contract does not.
+  if ([proof.a, ...proof.b, proof.c].flat().some((coordinate) => coordinate >= BASE_FIELD_ORDER)) return false;
   await useOneThread();
   const [[bx1, bx0], [by1, by0]] = proof.b;
   const decimals = (values: readonly bigint[]): string[] => values.map(String);

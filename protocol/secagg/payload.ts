@@ -52,7 +52,7 @@ export function decodePayload(bytes: Uint8Array, blocks: number): Payload {
   const residues =
     start % 4 === 0
       ? new Uint32Array(bytes.buffer, start, blocks * RESIDUES_PER_BLOCK)
-      : new Uint32Array(bytes.slice(HEADER_BYTES).buffer);
+      : new Uint32Array(new Uint8Array(bytes.subarray(HEADER_BYTES)).buffer);
   checkResidues(residues);
   return { blocks, residues, bytes } as Payload;
 }

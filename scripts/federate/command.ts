@@ -3,8 +3,9 @@ import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { writeFileAtomic } from '../../kit/files.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
-import { type FinishedRun, federate, type Stoppable } from './federate.ts';
+import { type FinishedRun, federate } from './federate.ts';
 import type { FederateOptions } from './options.ts';
+import type { Stoppable } from './run.ts';
 import { resultScreen } from './screen.ts';
 
 const whole = (least: number, most: number) => (text: string) => {

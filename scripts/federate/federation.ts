@@ -148,18 +148,16 @@ async function startNode(
   return node;
 }
 
-/** Starts every process; `onStarted` is told as they come up. */
+/** Starts every process; told as they come up, and when one ends early. */
 export async function startNodes(
-  chain: EmbeddedChain,
-  federation: Hex,
+  where: Pick<RunningFederation, 'chain' | 'federation'>,
   who: Identities,
   artifacts: PolicyArtifacts,
   material: Material,
   options: FederateOptions,
-  onStarted: (node: Node) => void,
-  onEvent: (text: string) => void,
-): Promise<Omit<RunningFederation, 'chain' | 'federation' | 'deployGas'>> {
-  const onChain = ['--rpc', chain.rpcUrl, '--federation', federation];
+  { onStarted, onEvent }: { readonly onStarted: (node: Node) => void; readonly onEvent: (text: string) => void },
+): Promise<Pick<RunningFederation, 'coordinator' | 'dealers' | 'keyHolders'>> {
+  const onChain = ['--rpc', where.chain.rpcUrl, '--federation', where.federation];
   const agreed = ['--task', material.taskFile, '--contract', material.contractFile];
   const start = async (...parameters: Parameters<typeof startNode>): Promise<Node> => {
     const node = await startNode(...parameters);

@@ -1,10 +1,13 @@
 // How good the models are on the hold-out: the federation's, one trained on all consented records, each dealer's own.
+import { connectFederation } from '../../engines/chain/connect.ts';
 import { createTrainer } from '../../engines/tensor/train.ts';
 import { request } from '../../kit/http.ts';
 import type { Hex } from '../../protocol/bytes.ts';
+import { ConcordatError } from '../../protocol/errors.ts';
 import { featureCount } from '../../protocol/learning/features.ts';
 import { decodeModel, layoutOf } from '../../protocol/learning/model.ts';
 import { centralised, examplesOf, localOnly, type Score, scoreOf } from '../baseline.ts';
+import type { RunningFederation } from './federation.ts';
 import { type Material, rowsAt } from './material.ts';
 import type { FederationReport, Quality } from './report.ts';
 
@@ -17,10 +20,9 @@ export interface Comparison {
 
 /** @param covered per dealer, the customers whose records the last round used: everyone learns from the same people */
 export async function compare(
+  running: RunningFederation,
   material: Material,
   covered: readonly ReadonlySet<string>[],
-  coordinatorUrl: string,
-  modelHash: Hex,
   seed: number,
 ): Promise<Comparison> {
   const { task, contract, rows, split } = material;
@@ -29,7 +31,8 @@ export async function compare(
     rowsAt(rows, indices).filter((row) => covered[i]?.has(String(row[contract.id.name]))),
   );
   const input = { task, contract, holdOut, seed: String(seed) };
-  const file = await request(`${coordinatorUrl}/v1/bundle/blobs/${modelHash.slice(2)}`);
+  const hash = await lastModel(running, task.hash);
+  const file = await request(`${running.coordinator.url}/v1/bundle/blobs/${hash.slice(2)}`);
   const trainer = await createTrainer(task, featureCount(contract));
   const model = decodeModel(file, layoutOf(task, featureCount(contract)));
   const federated = scoreOf(trainer.score(model.weights, holdOut.features), holdOut);
@@ -48,6 +51,13 @@ export async function compare(
       topK: federated.k,
     },
   };
+}
+
+async function lastModel(running: RunningFederation, taskHash: Hex): Promise<Hex> {
+  const { ledger } = await connectFederation(running.chain.rpcUrl, running.federation);
+  const hash = await ledger.lastModelOf(taskHash);
+  if (hash === undefined) throw new ConcordatError('NOT_FOUND', 'no model was published');
+  return hash;
 }
 
 const quality = ({ auc, hits }: Score): Quality => ({ auc: auc ?? Number.NaN, hits800: hits });

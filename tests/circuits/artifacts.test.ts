@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FILES } from '../../engines/proof/artifact-files.ts';
+import { FILES, readManifest } from '../../engines/proof/artifact-files.ts';
 import { preparePolicyCircuit } from '../../engines/proof/artifacts.ts';
 import { circuitsWith } from './small-circuit.ts';
 
@@ -48,27 +48,39 @@ test('built, then loaded; every file is in the manifest under its sha256', async
   }
 });
 
-test('one wrong byte, a cut file, a missing file or manifest: said, and rebuilt with another key', async () => {
-  let { artifacts } = await prepare();
-  const damages: (() => Promise<void>)[] = [
-    async () => {
-      const bytes = await readFile(artifacts.zkeyFile);
-      bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
-      await writeFile(artifacts.zkeyFile, bytes);
-    },
-    () => truncate(artifacts.wasmFile, 100),
-    () => rm(join(artifacts.dir, FILES.verificationKey)),
-    () => writeFile(join(artifacts.dir, 'manifest.json'), '{"files":{}}'),
-  ];
-  for (const damage of damages) {
-    await damage();
-    const again = await prepare();
-    expect(again.stages).toEqual(['corrupt', 'compile', 'setup', 'ready']);
-    expect(again.artifacts.verificationKeyHash).not.toBe(artifacts.verificationKeyHash);
-    artifacts = again.artifacts;
-  }
+test('one wrong byte: said, and rebuilt with another key', async () => {
+  const { artifacts } = await prepare();
+  await flipMiddleByte(artifacts.zkeyFile);
+  const again = await prepare();
+  expect(again.stages).toEqual(['corrupt', 'compile', 'setup', 'ready']);
+  expect(again.artifacts.verificationKeyHash).not.toBe(artifacts.verificationKeyHash);
   expect(await readdir(cacheDir)).toHaveLength(1);
 });
+
+test('every file is checked, and so is the manifest', async () => {
+  const { dir } = (await prepare()).artifacts;
+  const corrupt = expect.objectContaining({ code: 'ARTIFACT_CORRUPT' });
+  for (const name of Object.values(FILES)) {
+    const file = join(dir, name);
+    const bytes = await readFile(file);
+    for (const damage of [flipMiddleByte, (path: string) => truncate(path, bytes.length - 1), rm]) {
+      await damage(file);
+      await expect(readManifest(dir), name).rejects.toEqual(corrupt);
+      await writeFile(file, bytes);
+    }
+  }
+  expect(await readManifest(dir)).toMatchObject({ setup: 'single-operator' });
+  for (const text of ['{"files":{}}', '', 'null']) {
+    await writeFile(join(dir, 'manifest.json'), text);
+    await expect(readManifest(dir)).rejects.toEqual(corrupt);
+  }
+});
+
+async function flipMiddleByte(file: string): Promise<void> {
+  const bytes = await readFile(file);
+  bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+  await writeFile(file, bytes);
+}
 
 test('two at the same time end with the same key', async () => {
   const [first, second] = await Promise.all([prepare(), prepare()]);

@@ -116,6 +116,7 @@ test('a child that is killed between two proofs is replaced', async () => {
   const child = await untilChild(before);
   await first;
   process.kill(child, 'SIGKILL');
+  while (isAlive(child)) await sleep(10);
   await prover.prove(smallInput([]));
 });
 
