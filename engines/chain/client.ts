@@ -71,7 +71,8 @@ const REFUSAL_GAS = 2_000_000;
 interface TransactionIntent {
   readonly to: Hex | null;
   readonly data: Hex;
-  readonly gasLimit: bigint;
+  /** Estimated when undefined. */
+  readonly gasLimit: number | undefined;
 }
 
 /** @throws ConcordatError CHAIN_UNREACHABLE when nobody answers at `rpcUrl` */
@@ -90,14 +91,10 @@ export async function createChainClient(options: ClientOptions): Promise<ChainCl
     return wallet;
   }
 
-  async function gasLimitFor(to: Hex | null, data: Hex, site: CallSite): Promise<bigint> {
-    try {
-      const request = { from: signer().address, data, ...(to !== null && { to }) };
-      // a fifth more: an estimate is taken before the transactions queued ahead of it
-      return (BigInt(String(await rpc.call('eth_estimateGas', [request]))) * 6n) / 5n;
-    } catch (error) {
-      throw explainRpcError(error, site);
-    }
+  async function estimate({ to, data }: TransactionIntent): Promise<bigint> {
+    const request = { from: address, data, ...(to !== null && { to }) };
+    // a fifth more: the state may change until it is mined
+    return (BigInt(String(await rpc.call('eth_estimateGas', [request]))) * 6n) / 5n;
   }
 
   /**
@@ -117,11 +114,16 @@ export async function createChainClient(options: ClientOptions): Promise<ChainCl
 
   async function submit(intent: TransactionIntent, site: CallSite): Promise<Hex> {
     const maxPriorityFeePerGas = 1_000_000_000n;
+    const account = signer();
     try {
       return await nonces.run(async (nonce) => {
+        // in its turn, so that sends keep their order and an estimate sees those before it
+        const gasLimit = intent.gasLimit ?? (await estimate(intent));
         const gasPrice = BigInt(String(await rpc.call('eth_gasPrice', [])));
-        const raw = await signer().signTransaction({
-          ...intent,
+        const raw = await account.signTransaction({
+          to: intent.to,
+          data: intent.data,
+          gasLimit,
           chainId,
           nonce,
           type: 2,
@@ -190,9 +192,7 @@ export async function createChainClient(options: ClientOptions): Promise<ChainCl
     async send(contract, method, args, sendOptions = {}) {
       const site = { contract: contract.name, method };
       const data = asHex(contract.abi.encodeFunctionData(method, args));
-      const { gasLimit } = sendOptions;
-      const gas = gasLimit === undefined ? await gasLimitFor(contract.address, data, site) : BigInt(gasLimit);
-      const intent = { to: contract.address, data, gasLimit: gas };
+      const intent = { to: contract.address, data, gasLimit: sendOptions.gasLimit };
       const mined = await mine(intent, site);
       if (!mined.succeeded) throw revertedError(await refusalOf(intent, mined), { ...site, txHash: mined.txHash });
       return toReceipt(mined);
@@ -201,7 +201,7 @@ export async function createChainClient(options: ClientOptions): Promise<ChainCl
     async sendExpectingRevert(contract, method, args, sendOptions = {}) {
       const site = { contract: contract.name, method };
       const data = asHex(contract.abi.encodeFunctionData(method, args));
-      const intent = { to: contract.address, data, gasLimit: BigInt(sendOptions.gasLimit ?? REFUSAL_GAS) };
+      const intent = { to: contract.address, data, gasLimit: sendOptions.gasLimit ?? REFUSAL_GAS };
       const mined = await mine(intent, site);
       if (mined.succeeded) {
         throw new ConcordatError('CHAIN_ACCEPTED', `${contract.name}.${method}`, { ...site, txHash: mined.txHash });
@@ -212,7 +212,7 @@ export async function createChainClient(options: ClientOptions): Promise<ChainCl
     async deploy(artifact, args, name) {
       const site = { contract: name, method: 'constructor' };
       const data = asHex(artifact.bytecode + new Interface(artifact.abi).encodeDeploy(args).slice(2));
-      const intent = { to: null, data, gasLimit: await gasLimitFor(null, data, site) };
+      const intent = { to: null, data, gasLimit: undefined };
       const mined = await mine(intent, site);
       if (!mined.succeeded || mined.contractAddress === undefined) {
         throw revertedError(await refusalOf(intent, mined), { ...site, txHash: mined.txHash });

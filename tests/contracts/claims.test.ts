@@ -41,6 +41,13 @@ describe('whose claim', () => {
     expect(await claims('dealer-1', weaker)).toEqual([undefined, undefined, undefined, undefined]);
   });
 
+  test('[P-08] a full proof claims all sixteen', async () => {
+    const digests = Array.from({ length: 16 }, (_, i) => BigInt(i + 1));
+    await dealer.registry.admitPolicies(claimOf(world, dealer.address, { digests }));
+    const claims = await Promise.all(digests.map((digest) => dealer.registry.claimOf(dealer.address, KEY, digest)));
+    expect(claims.filter((claim) => claim !== undefined)).toHaveLength(16);
+  });
+
   test('[P-08] a later claim replaces an earlier one', async () => {
     await dealer.registry.admitPolicies(claimOf(world, dealer.address, { digests: [5n], validUntil: 1_900_000_000 }));
     await dealer.registry.admitPolicies(claimOf(world, dealer.address, { digests: [5n], validUntil: 1_950_000_000 }));

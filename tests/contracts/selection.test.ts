@@ -59,6 +59,20 @@ describe('bounds', () => {
     });
   });
 
+  test.each([0, 1, 2])('[P-10] the strictest policy binds wherever its leaf stands: position %i', async (position) => {
+    const three = [...BUCKETS, { digest: 1003n, membersRoot: hash('members of 1003'), memberCount: 1 }];
+    await anchor(1, three);
+    const selection = selectionOf(three);
+    const strict = { validUntil: 1_900_000_000, accuracyFloorBps: 9_200, privacyCapMilli: 900 };
+    const lax = { validUntil: 2_000_000_000, accuracyFloorBps: 100, privacyCapMilli: 5_000 };
+    for (const [i, { digest }] of selection.buckets.entries()) {
+      const bounds = i === position ? strict : lax;
+      await dealer.registry.admitPolicies(claimOf(world, dealer.address, { digests: [digest], ...bounds }));
+    }
+    await dealer.registry.admitSelection(selection);
+    expect(await dealer.registry.selectionOf(dealer.address, KEY)).toMatchObject({ ...strict, memberCount: 11 });
+  });
+
   test('[P-10] any subset of many buckets proves, as @openzeppelin/merkle-tree orders it', async () => {
     const many = Array.from({ length: 13 }, (_, i) => ({
       digest: BigInt(i + 1),

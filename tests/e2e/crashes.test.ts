@@ -13,7 +13,8 @@ beforeEach(async () => {
   outDir = await mkdtemp(join(tmpdir(), 'concordat-crash-'));
 });
 afterEach(async () => {
-  running?.process.kill('SIGKILL');
+  running?.process.kill('SIGINT');
+  await running?.ended;
   await rm(outDir, { recursive: true, force: true });
 });
 

@@ -45,7 +45,8 @@ describe('a finished run', () => {
       txHash: expect.stringMatching(/^0x[0-9a-f]{64}$/),
     });
     const records = report.roundDetails.map((round) => round.records);
-    expect(records[2]).toBe((records[1] ?? 0) - 1);
+    // one fewer, or many fewer when the attested accuracy also tripped somebody's floor
+    expect(records[2]).toBeLessThan(records[1] ?? 0);
   });
 
   test('no process writes a secret or a customer’s record to its log', async () => {

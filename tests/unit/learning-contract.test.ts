@@ -122,7 +122,7 @@ describe('the task', () => {
       (['demographics', 'area-statistics', 'insurance'] as const).map((c) => grantBit(scene, c)),
     );
     expect(required).toBe(cells.reduce((a, b) => a | b));
-    expect(minEvidence).toBe(EVIDENCE.attested);
+    expect(minEvidence).toBe(EVIDENCE.passkey);
   });
 
   test.each([
