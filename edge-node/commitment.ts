@@ -14,26 +14,41 @@ export interface RecordsCommitment {
   readonly leaves: readonly (readonly [subject: Hex, recordHash: Hex])[];
 }
 
-/**
- * @param secret the dealer's; salts derive from it, so that they need no storage and an outsider cannot guess records
- * @throws ConcordatError STATE_CORRUPT for a record without a subject
- */
-export function commitRecords(
+/** @throws ConcordatError STATE_CORRUPT for a record without a subject */
+export type RecordsCommitter = (
   records: readonly ConsentedRecord[],
   subjects: ReadonlyMap<string, Hex>,
-  round: number,
-  secret: Uint8Array,
-): RecordsCommitment {
-  const leaves = records.map(({ customerId, row }) => {
-    const subject = subjects.get(customerId);
-    if (subject === undefined) throw new ConcordatError('STATE_CORRUPT', 'a consented record without a subject');
-    return [subject, recordHash(row, recordSalt(secret, round, subject))] as const;
-  });
-  return { root: LinkedTree.of(leaves).root, leaves };
+) => RecordsCommitment;
+
+/**
+ * Keeps hashes and tree from round to round: most records stay.
+ * @param secret the dealer's; salts derive from it, so that they need no storage and an outsider cannot guess records
+ */
+export function createRecordsCommitter(secret: Uint8Array): RecordsCommitter {
+  const hashes = new Map<Hex, { readonly row: ConsentedRecord['row']; readonly hash: Hex }>();
+  let previous: LinkedTree | undefined;
+
+  const hashOf = (subject: Hex, row: ConsentedRecord['row']): Hex => {
+    const known = hashes.get(subject);
+    if (known?.row === row) return known.hash;
+    const hash = recordHash(row, recordSalt(secret, subject));
+    hashes.set(subject, { row, hash });
+    return hash;
+  };
+
+  return (records, subjects) => {
+    const leaves = records.map(({ customerId, row }) => {
+      const subject = subjects.get(customerId);
+      if (subject === undefined) throw new ConcordatError('STATE_CORRUPT', 'a consented record without a subject');
+      return [subject, hashOf(subject, row)] as const;
+    });
+    previous = LinkedTree.of(leaves, previous);
+    return { root: previous.root, leaves };
+  };
 }
 
-function recordSalt(secret: Uint8Array, round: number, subject: Hex): Uint8Array {
-  const mac = createHmac('sha256', secret).update(`${PROTOCOL_VERSION}/record-salt/${round}/`).update(fromHex(subject));
+function recordSalt(secret: Uint8Array, subject: Hex): Uint8Array {
+  const mac = createHmac('sha256', secret).update(`${PROTOCOL_VERSION}/record-salt/`).update(fromHex(subject));
   return mac.digest().subarray(0, 16);
 }
 

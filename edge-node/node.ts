@@ -24,6 +24,7 @@ import { checkTaskContract, requirementOfTask, type Task } from '../protocol/lea
 import { createConsentRouter } from './api/consent.ts';
 import { createOperatorRouter } from './api/operator.ts';
 import { createStatusRouter } from './api/status.ts';
+import { createRecordsCommitter } from './commitment.ts';
 import { createAnchorProposer } from './consent/anchor-proposal.ts';
 import { createAnchoring } from './consent/anchoring.ts';
 import { openConsentBook } from './consent/book.ts';
@@ -148,6 +149,7 @@ export async function createEdgeNode(
       selections,
       sealer: createOneTimeSealer({ sealer: createSealer({ ring: await createSealRing() }), journal: store }),
       participations,
+      commitRecords: createRecordsCommitter(identity.secret),
       fetchModel: async (hash) => {
         const bytes = await request(`${options.coordinatorUrl}/v1/bundle/blobs/${hash.slice(2)}`);
         if (modelHash(bytes) !== hash) throw new ConcordatError('MODEL_MISMATCH', 'the coordinator sent another model');

@@ -15,7 +15,7 @@ import type { DataContract } from '../protocol/learning/data-contract.ts';
 import type { Model } from '../protocol/learning/model.ts';
 import type { Task } from '../protocol/learning/task.ts';
 import { clip, quantise, weightFraction } from '../protocol/learning/update.ts';
-import { commitRecords, type RecordsCommitment } from './commitment.ts';
+import type { RecordsCommitment, RecordsCommitter } from './commitment.ts';
 import type { LiveSelection, SelectionKeeper } from './consent/selection.ts';
 import type { ConsentedRecord, ConsentGate } from './data/gate.ts';
 import type { Participations } from './participation.ts';
@@ -33,6 +33,7 @@ export interface RoundParts {
   readonly selections: SelectionKeeper;
   readonly sealer: OneTimeSealer;
   readonly participations: Participations;
+  readonly commitRecords: RecordsCommitter;
   readonly fetchModel: (hash: Hex) => Promise<Model>;
   readonly sendUpload: (body: Uint8Array) => Promise<void>;
   readonly chainNowSeconds: () => Promise<number>;
@@ -110,7 +111,7 @@ async function tryOnce(round: number, record: RoundRecord, base: Model, parts: R
   const sealed = await sealUpdate(update.values, round, attempt, record, parts);
 
   const sendingMs = performance.now();
-  const commitment = commitRecords(records, selection.customers, round, identity.secret);
+  const commitment = parts.commitRecords(records, selection.customers);
   const bytes = await send(round, attempt, sealed, parts);
   const gasUsed = await commit(round, attempt, selection, sealed, commitment, records, parts);
   const endedMs = performance.now();

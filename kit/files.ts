@@ -1,14 +1,13 @@
 // Files that are either wholly there or not at all.
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ConcordatError } from '../protocol/errors.ts';
 
 /** Writes beside, syncs, renames: a kill at any line leaves the old file or the new one. */
 export async function writeFileAtomic(path: string, bytes: Uint8Array | string, mode = 0o644): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
   const temporary = `${path}.${randomBytes(4).toString('hex')}.tmp`;
-  const handle = await open(temporary, 'w', mode);
+  const handle = await openInFolder(temporary, mode);
   try {
     await handle.writeFile(bytes);
     await handle.sync();
@@ -16,6 +15,16 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array | string, 
     await handle.close();
   }
   await rename(temporary, path);
+}
+
+async function openInFolder(path: string, mode: number): Promise<FileHandle> {
+  try {
+    return await open(path, 'w', mode);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+    await mkdir(dirname(path), { recursive: true });
+    return open(path, 'w', mode);
+  }
 }
 
 /** @throws ConcordatError FILE_MISSING naming the path */

@@ -15,7 +15,10 @@ export const keccak256 = (bytes: Uint8Array): Uint8Array => keccak_256(bytes);
 export const sha256 = (bytes: Uint8Array): Uint8Array => nobleSha256(bytes);
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  if (a.length !== b.length) return false;
+  // a plain loop: this runs over whole uploads
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** Lexicographic order, as Solidity compares bytes32. */

@@ -2,11 +2,12 @@
 import { createTrainer } from '../../engines/tensor/train.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import type { DataContract } from '../../protocol/learning/data-contract.ts';
-import { featureCount, featuriseAll, labelsOf } from '../../protocol/learning/features.ts';
+import { featureCount, featurise, labelsOf } from '../../protocol/learning/features.ts';
 import { histogramOf, type ScoreHistogram } from '../../protocol/learning/metrics.ts';
 import type { Model } from '../../protocol/learning/model.ts';
 import type { Task } from '../../protocol/learning/task.ts';
 import { type LocalUpdate, localUpdate } from '../../protocol/learning/update.ts';
+import type { Row } from '../../protocol/learning/validate-row.ts';
 import type { ConsentedRecord } from '../data/gate.ts';
 
 export interface LocalTraining {
@@ -37,7 +38,7 @@ export async function trainLocally(input: LocalTraining): Promise<LocalResult> {
   const { task, contract, base, seed, onEpoch } = input;
   if (input.records.length === 0) throw new ConcordatError('COHORT_TOO_SMALL', 'no record is covered by consent');
   const rows = input.records.map((record) => record.row);
-  const features = featuriseAll(contract, rows);
+  const features = featuresOf(contract, rows);
   const labels = labelsOf(contract, rows);
   const trainer = await createTrainer(task, featureCount(contract));
   const histogram = histogramOf(trainer.score(base.weights, features), labels, task.evaluation.histogramBins);
@@ -55,4 +56,18 @@ export async function trainLocally(input: LocalTraining): Promise<LocalResult> {
     recordCount: rows.length,
     positiveCount: labels.reduce((sum, label) => sum + label, 0),
   };
+}
+
+/** A row's features never change, so each is computed once and kept as long as the row is. */
+const featuresOfRow = new WeakMap<Row, Float32Array>();
+
+function featuresOf(contract: DataContract, rows: readonly Row[]): Float32Array {
+  const width = featureCount(contract);
+  const all = new Float32Array(rows.length * width);
+  rows.forEach((row, i) => {
+    const known = featuresOfRow.get(row) ?? featurise(contract, row);
+    featuresOfRow.set(row, known);
+    all.set(known, i * width);
+  });
+  return all;
 }

@@ -18,7 +18,7 @@ export interface Groth16Prover {
 /** Converts the key's points for the kernel (0.1 s); what comes after is per proof. */
 export async function createGroth16Prover(bn254: Bn254, key: ProvingKey): Promise<Groth16Prover> {
   const kernels = await loadPointKernel(bn254);
-  const quotients = createQuotientMaker(bn254, key);
+  const quotients = await createQuotientMaker(bn254, key);
   const a = loadBases(bn254, kernels, 'g1m', key.a);
   const b1 = loadBases(bn254, kernels, 'g1m', key.b1);
   const b2 = loadBases(bn254, kernels, 'g2m', key.b2);

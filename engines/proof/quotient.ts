@@ -1,7 +1,7 @@
 // The quotient polynomial of a proof: (A·B - C)/Z on the odd half of the doubled domain, where Z is a constant.
 import type { Bn254 } from './bn254.ts';
-import { modPower } from './modular.ts';
-import { SCALAR_BYTES, scalarBytes } from './scalar-bytes.ts';
+import { createTransform, vectorBytes } from './kernel/transform.ts';
+import { SCALAR_BYTES } from './scalar-bytes.ts';
 import { COEFFICIENT_BYTES, type ProvingKey } from './zkey.ts';
 
 export interface QuotientMaker {
@@ -9,34 +9,31 @@ export interface QuotientMaker {
   quotient(witness: number): Uint8Array;
 }
 
-export function createQuotientMaker(bn254: Bn254, key: ProvingKey): QuotientMaker {
-  const { fn } = bn254;
-  const { domainSize, order } = key;
+/** The least quadratic non-residue: whose powers snarkjs takes for roots of unity. */
+const NON_RESIDUE = 5n;
+
+export async function createQuotientMaker(bn254: Bn254, key: ProvingKey): Promise<QuotientMaker> {
+  const { domainSize } = key;
   const rows = key.coefficients.byteLength / COEFFICIENT_BYTES;
   const coefficients = bn254.alloc(key.coefficients.byteLength);
   bn254.write(coefficients, key.coefficients);
-  const one = bn254.alloc(SCALAR_BYTES);
-  fn.frm_one(one);
-  // Multiplying coefficient i by shift^i moves the polynomial to the coset shift·⟨root⟩: the odd half. 5 as in field.ts.
-  const shift = bn254.alloc(SCALAR_BYTES);
-  bn254.write(shift, scalarBytes(modPower(5n, (order - 1n) / BigInt(2 * domainSize), order)));
-  fn.frm_toMontgomery(shift, shift);
+  const transform = await createTransform(bn254, key.order, domainSize, NON_RESIDUE);
 
   return {
     quotient(witness) {
       const start = bn254.mark();
-      const bytes = domainSize * SCALAR_BYTES;
-      const [a, b, c] = [bn254.alloc(bytes), bn254.alloc(bytes), bn254.alloc(bytes)];
-      fn.qap_buildABC(coefficients, rows, witness, a, b, c, 0, domainSize, 0, key.wires);
-      for (const values of [a, b, c]) {
-        fn.frm_ifft(values, domainSize);
-        fn.frm_batchApplyKey(values, domainSize, one, shift, values);
-        fn.frm_fft(values, domainSize);
-      }
+      const plainBytes = domainSize * SCALAR_BYTES;
+      const [rowsA, rowsB, rowsC] = [bn254.alloc(plainBytes), bn254.alloc(plainBytes), bn254.alloc(plainBytes)];
+      bn254.fn.qap_buildABC(coefficients, rows, witness, rowsA, rowsB, rowsC, 0, domainSize, 0, key.wires);
+      const onCoset = (values: number): number => {
+        const out = bn254.alloc(vectorBytes(domainSize));
+        transform.load(values, out);
+        transform.toCoset(out);
+        return out;
+      };
       // snarkjs folds the constant 1/Z into its H points.
-      fn.qap_joinABC(a, b, c, domainSize, a);
-      fn.frm_batchFromMontgomery(a, domainSize, a);
-      const out = bn254.read(a, bytes);
+      transform.close(onCoset(rowsA), onCoset(rowsB), onCoset(rowsC), rowsA);
+      const out = bn254.read(rowsA, plainBytes);
       bn254.release(start);
       return out;
     },

@@ -1,20 +1,14 @@
-// The point-addition kernel: assembled, loaded beside ffjavascript's in the same memory, and typed.
+// The point-addition kernel: G1 over Fp and G2 over Fp², loaded beside ffjavascript's in the same memory.
 import { BASE_FIELD_ORDER } from '../base-field.ts';
 import type { Bn254 } from '../bn254.ts';
-import { webAssembly } from '../webassembly.ts';
+import { SCALAR_BYTES } from '../scalar-bytes.ts';
 import { emitChain, emitGather, emitJoin, emitMove, type FieldContext } from './curve-functions.ts';
-import {
-  emitImport,
-  emitMultiply,
-  emitMultiply2,
-  emitNegate,
-  emitSquare2,
-  emitSubtract,
-  emitSubtractBoth,
-  emitSubtractReduced,
-} from './field-functions.ts';
-import { ELEMENT_BYTES, MONTGOMERY_BITS, writeElement } from './limbs.ts';
-import { encodeModule, type WasmFunction } from './wasm-encoder.ts';
+import { emitMultiply2, emitSquare2 } from './extension-functions.ts';
+import { createFieldEmitter, emitUnpack, first, second, third } from './field-functions.ts';
+import { instantiate } from './instantiate.ts';
+import { ELEMENT_BYTES, FROM_FILE_BITS, writeElement } from './limbs.ts';
+import { emitEach } from './transform-functions.ts';
+import type { WasmFunction } from './wasm-encoder.ts';
 
 /** One of the two groups. All arguments are addresses or counts. */
 export interface GroupKernel {
@@ -34,26 +28,13 @@ export interface PointKernel {
   importPoints(group: GroupKernel, points: number, count: number, out: number): void;
 }
 
-type Exports = Readonly<Record<string, (...addresses: number[]) => void>>;
-
 const SCRATCH_ELEMENTS = 16;
 
 export async function loadPointKernel(bn254: Bn254): Promise<PointKernel> {
   const scratch = bn254.alloc(SCRATCH_ELEMENTS * ELEMENT_BYTES);
-  const factor = bn254.alloc(ELEMENT_BYTES);
-  // Files hold x·2^256; the kernel's multiplication divides by 2^261 and its form is x·2^261.
-  const toKernelForm = (1n << BigInt(2 * MONTGOMERY_BITS - 256)) % BASE_FIELD_ORDER;
-  writeElement(new DataView(bn254.memory.buffer), factor, toKernelForm);
-
-  const { instance } = await webAssembly.instantiate(encodeModule(pointFunctions(scratch)), {
-    env: { memory: bn254.memory },
-  });
-  const exports = instance.exports as Exports;
-  const find = (name: string): ((...addresses: number[]) => void) => {
-    const found = exports[name];
-    if (found === undefined) throw new RangeError(`the kernel has no ${name}`);
-    return found;
-  };
+  const fromFile = bn254.alloc(ELEMENT_BYTES);
+  writeElement(new DataView(bn254.memory.buffer), fromFile, (1n << FROM_FILE_BITS) % BASE_FIELD_ORDER);
+  const find = await instantiate(bn254, pointFunctions(scratch));
   const group = (prefix: 'g1' | 'g2', elements: 1 | 2): GroupKernel => ({
     elements,
     pointBytes: 2 * elements * ELEMENT_BYTES,
@@ -62,19 +43,22 @@ export async function loadPointKernel(bn254: Bn254): Promise<PointKernel> {
     gather: find(`${prefix}_gather`),
     move: find(`${prefix}_move`),
   });
-  const importElement = find('fp_import');
+  const [unpackEach, scaleEach] = [find('unpackEach'), find('fp_scaleEach')];
   return {
     g1: group('g1', 1),
     g2: group('g2', 2),
     importPoints({ elements }, points, count, out) {
-      for (let i = 0; i < 2 * elements * count; i++) importElement(points + 32 * i, factor, out + ELEMENT_BYTES * i);
+      const coordinates = 2 * elements * count;
+      unpackEach(points, 0, out, coordinates);
+      scaleEach(out, fromFile, out, coordinates);
     },
   };
 }
 
 /** Calls go by position: the order of this list is the numbering. */
 function pointFunctions(scratch: number): WasmFunction[] {
-  const fp2 = { multiply: 0, scratch };
+  const field = createFieldEmitter(BASE_FIELD_ORDER);
+  const extension = { field, multiply: 0, scratch };
   const free = scratch + 4 * ELEMENT_BYTES;
   const g1: FieldContext = {
     ...{ elements: 1, multiply: 0, square: 1, subtract: 2, subtractReduced: 3, subtractBoth: 4, negate: 5 },
@@ -84,20 +68,35 @@ function pointFunctions(scratch: number): WasmFunction[] {
     ...{ elements: 2, multiply: 6, square: 7, subtract: 8, subtractReduced: 9, subtractBoth: 10, negate: 11 },
     scratch: free,
   };
+  /** What curve-functions.ts asks of its differences: see FieldContext. */
+  const differences = (prefix: 'fp' | 'fp2', elements: 1 | 2): WasmFunction[] => [
+    field.sums(`${prefix}_subtract`, elements, (at) => ({
+      terms: [first(at), second(at, -1)],
+      multiple: 2n,
+      reduced: false,
+    })),
+    field.sums(`${prefix}_subtractReduced`, elements, (at) => ({
+      terms: [first(at), second(at, -1)],
+      multiple: 2n,
+      reduced: true,
+    })),
+    field.sums(`${prefix}_subtractBoth`, elements, (at) => ({
+      terms: [third(at), first(at, -1), second(at, -1)],
+      multiple: 4n,
+      reduced: true,
+    })),
+    field.sums(`${prefix}_negate`, elements, (at) => ({ terms: [first(at, -1)], multiple: 2n, reduced: false })),
+  ];
   return [
-    emitMultiply('fp_multiply', false),
-    emitMultiply('fp_square', true),
-    emitSubtract('fp_subtract', 1),
-    emitSubtractReduced('fp_subtractReduced', 1),
-    emitSubtractBoth('fp_subtractBoth', 1),
-    emitNegate('fp_negate', 1),
-    emitMultiply2('fp2_multiply', fp2),
-    emitSquare2('fp2_square', fp2),
-    emitSubtract('fp2_subtract', 2),
-    emitSubtractReduced('fp2_subtractReduced', 2),
-    emitSubtractBoth('fp2_subtractBoth', 2),
-    emitNegate('fp2_negate', 2),
-    emitImport('fp_import', 0),
+    field.multiply('fp_multiply'),
+    field.square('fp_square'),
+    ...differences('fp', 1),
+    emitMultiply2('fp2_multiply', extension),
+    emitSquare2('fp2_square', extension),
+    ...differences('fp2', 2),
+    emitUnpack('unpack'),
+    emitEach('unpackEach', 12, [SCALAR_BYTES, 0, ELEMENT_BYTES]),
+    emitEach('fp_scaleEach', 0, [ELEMENT_BYTES, 0, ELEMENT_BYTES]),
     emitChain('g1_chain', g1),
     emitJoin('g1_join', g1),
     emitGather('g1_gather', g1),

@@ -12,6 +12,9 @@ export const LIMB_MASK = (1n << BigInt(LIMB_BITS)) - 1n;
 /** p = 2^253.6, so R/p = 2^7.4: room for the unreduced sums of field-functions.ts. */
 export const MONTGOMERY_BITS = LIMBS * LIMB_BITS;
 
+/** Files hold x·2^256; the kernel's multiplication divides by R and its form is x·R: times 2^(2·261 - 256) it is right. */
+export const FROM_FILE_BITS = BigInt(2 * MONTGOMERY_BITS - 256);
+
 export const limbOf = (value: bigint, index: number): bigint => (value >> BigInt(index * LIMB_BITS)) & LIMB_MASK;
 
 /** Any representative, not only the smallest. */
