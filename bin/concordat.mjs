@@ -32,7 +32,8 @@ function buildIsFresh() {
 }
 
 if (buildIsFresh()) {
-  await import('../dist/scripts/concordat.js');
+  // by URL: the build is not there for whoever reads imports
+  await import(new URL('../dist/scripts/concordat.js', import.meta.url).href);
 } else {
   const { register } = await import('tsx/esm/api');
   register();

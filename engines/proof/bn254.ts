@@ -4,7 +4,7 @@ import { type WasmMemory, webAssembly } from './webassembly.ts';
 export const G1_BYTES = { affine: 64, jacobian: 96 } as const;
 export const G2_BYTES = { affine: 128, jacobian: 192 } as const;
 
-/** Every argument is a pointer or a count. Points and field elements are in Montgomery form unless said otherwise. */
+/** What we use of it. Every argument is a pointer or a count; points and field elements are in Montgomery form unless said otherwise. */
 interface Group<Name extends 'g1m' | 'g2m'> {
   fns: { [F in keyof GroupFunctions as `${Name}_${F}`]: GroupFunctions[F] };
 }
@@ -12,10 +12,8 @@ interface GroupFunctions {
   zero(out: number): void;
   add(a: number, b: number, out: number): void;
   addMixed(a: number, affine: number, out: number): void;
-  subMixed(a: number, affine: number, out: number): void;
   double(a: number, out: number): void;
   toAffine(a: number, out: number): void;
-  toJacobian(affine: number, out: number): void;
   toMontgomeryAffine(affine: number, out: number): void;
   fromMontgomeryAffine(affine: number, out: number): void;
   batchToAffine(jacobian: number, count: number, out: number): void;
@@ -26,14 +24,7 @@ interface GroupFunctions {
   timesScalar(jacobian: number, scalar: number, scalarBytes: number, out: number): void;
 }
 interface FieldFunctions {
-  frm_mul(a: number, b: number, out: number): void;
-  frm_fft(values: number, count: number): void;
-  frm_ifft(values: number, count: number): void;
   frm_batchToMontgomery(values: number, count: number, out: number): void;
-  frm_batchFromMontgomery(values: number, count: number, out: number): void;
-  frm_toMontgomery(value: number, out: number): void;
-  frm_one(out: number): void;
-  frm_batchApplyKey(values: number, count: number, first: number, increment: number, out: number): void;
   /** Rows of A·w, B·w and their product from sparse coefficients (zkey section 4). */
   qap_buildABC(
     coefficients: number,
@@ -47,9 +38,8 @@ interface FieldFunctions {
     firstWitness: number,
     witnessCount: number,
   ): void;
-  qap_joinABC(a: number, b: number, c: number, count: number, out: number): void;
 }
-export type Bn254Functions = FieldFunctions & Group<'g1m'>['fns'] & Group<'g2m'>['fns'];
+type Bn254Functions = FieldFunctions & Group<'g1m'>['fns'] & Group<'g2m'>['fns'];
 
 /** A memory with a stack allocator: `alloc` moves a mark up, `release(mark)` gives back all that came after it. */
 export interface Bn254 {

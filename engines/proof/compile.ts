@@ -1,7 +1,7 @@
 // Compiles a circom circuit with the circom2 package (circom itself, built to WebAssembly) in a child process.
 import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, parse, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { ConcordatError } from '../../protocol/errors.ts';
 
@@ -32,8 +32,10 @@ export async function compileCircuit(
   optimisation: Optimisation = OPTIMISATION,
 ): Promise<CompiledCircuit> {
   const name = basename(mainFile, '.circom');
-  const args = [COMPILER, mainFile, ...FLAGS, optimisation, '-l', CIRCOMLIB, '-o', outDir];
-  const log = await promisify(execFile)(process.execPath, args, { maxBuffer: 16 * 1024 * 1024 }).then(
+  const args = [COMPILER, resolve(mainFile), ...FLAGS, optimisation, '-l', CIRCOMLIB, '-o', resolve(outDir)];
+  // circom2 hands its WASI sandbox paths relative to the working directory and finds no include above it: so, the root.
+  const options = { cwd: parse(resolve(mainFile)).root, maxBuffer: 16 * 1024 * 1024 };
+  const log = await promisify(execFile)(process.execPath, args, options).then(
     ({ stdout, stderr }) => stdout + stderr,
     (cause: Error & { stdout?: string; stderr?: string }) => {
       const output = `${cause.stdout ?? ''}${cause.stderr ?? ''}`.slice(-2000);

@@ -16,7 +16,7 @@ export interface Digits {
  * The width with the fewest additions: every scalar into a bucket of each window, then every bucket into the sum of each bit of
  * its number.
  */
-export function windowBitsFor(scalars: number): number {
+function windowBitsFor(scalars: number): number {
   let [best, fewest] = [0, Number.POSITIVE_INFINITY];
   for (let bits = 3; bits <= 14; bits++) {
     const additions = windowsFor(bits) * (scalars + bits * 2 ** (bits - 2));

@@ -68,8 +68,8 @@ const withdrawOne = (
   everyone: readonly DealersCustomers[],
 ): Promise<Leaving> =>
   run.step('withdrawal', 'A customer withdraws model-training', async (s) => {
-    const status = await coordinatorStatus(running.coordinator);
-    const access = accessAt(material, published(status).at(-1)?.accuracyBps);
+    // covered whatever the metric says, so that this customer was in from round 1
+    const access = accessAt(material, undefined);
     const customers = largest(everyone);
     const withdrawal = await withdraw(
       running,

@@ -12,7 +12,7 @@ import { SMALL } from './small-circuit.ts';
 
 export const ALL_GRANTS = (1n << 192n) - 1n;
 /** Three bits in the first word, two in the second. */
-export const REQUIRED = (0b101n << 16n) | 1n | (0b11n << 130n);
+const REQUIRED = (0b101n << 16n) | 1n | (0b11n << 130n);
 
 export const BOUNDS = { validUntil: 1_800_000_000, accuracyFloorBps: 9_300, privacyCapMilli: 2_000 };
 
@@ -27,7 +27,7 @@ export const policy = (conditions: Partial<Policy['conditions']> = {}, grants = 
   },
 });
 
-export const claim = (policies: readonly Policy[], rest: Partial<PolicyClaim> = {}): PolicyClaim => ({
+const claim = (policies: readonly Policy[], rest: Partial<PolicyClaim> = {}): PolicyClaim => ({
   context: 987_654_321n,
   requirement: { required: REQUIRED, minEvidence: EVIDENCE.passkey },
   bounds: BOUNDS,

@@ -7,8 +7,10 @@ import { type Bn254, G1_BYTES, G2_BYTES, loadBn254 } from '../../engines/proof/b
 import { createFixedBase, type FixedBase } from '../../engines/proof/fixed-base.ts';
 import { loadPointKernel, type PointKernel } from '../../engines/proof/kernel/kernel.ts';
 import { exportPoint } from '../../engines/proof/kernel/limbs.ts';
+import { createTransform, vectorBytes } from '../../engines/proof/kernel/transform.ts';
+import { modPower } from '../../engines/proof/modular.ts';
 import { loadBases } from '../../engines/proof/multi-exponentiation.ts';
-import { SCALAR_BYTES, scalarBytes, writeScalar } from '../../engines/proof/scalar-bytes.ts';
+import { readScalar, SCALAR_BYTES, scalarBytes, writeScalar } from '../../engines/proof/scalar-bytes.ts';
 import { signedDigits } from '../../engines/proof/signed-digits.ts';
 import { FIELD_ORDER } from '../../protocol/consent/policy.ts';
 
@@ -103,6 +105,41 @@ test('a coordinate goes into the kernel’s form and back unchanged, at the ends
     exportPoint(view, inside, 1, back);
     expect(bn254.read(back, 64)).toEqual(bn254.read(file, 64));
   }
+  bn254.release(start);
+});
+
+test('a transform moves values to the coset, and closes to A·B - C, as polynomials by hand do', async () => {
+  const start = bn254.mark();
+  const size = 16;
+  const root = modPower(5n, (FIELD_ORDER - 1n) / BigInt(size), FIELD_ORDER);
+  const shift = modPower(5n, (FIELD_ORDER - 1n) / BigInt(2 * size), FIELD_ORDER);
+  const evaluate = (coefficients: readonly bigint[], x: bigint): bigint =>
+    coefficients.reduceRight((sum, coefficient) => (sum * x + coefficient) % FIELD_ORDER, 0n);
+  const on = (coefficients: readonly bigint[], offset: bigint): bigint[] =>
+    Array.from({ length: size }, (_, i) => evaluate(coefficients, (offset * root ** BigInt(i)) % FIELD_ORDER));
+
+  const transform = await createTransform(bn254, FIELD_ORDER, size, 5n);
+  const polynomials = [0, 1, 2].map(() => [
+    0n,
+    1n,
+    FIELD_ORDER - 1n,
+    ...Array.from({ length: size - 3 }, randomScalar),
+  ]);
+  const places = polynomials.map((coefficients) => {
+    const plain = bn254.alloc(size * SCALAR_BYTES);
+    bn254.write(plain, packed(on(coefficients, 1n).map((value) => (value << 256n) % FIELD_ORDER)));
+    const values = bn254.alloc(vectorBytes(size));
+    transform.load(plain, values);
+    transform.toCoset(values);
+    return values;
+  });
+  const [a = 0, b = 0, c = 0] = places;
+  const out = bn254.alloc(size * SCALAR_BYTES);
+  transform.close(a, b, c, out);
+  const view = new DataView(bn254.memory.buffer);
+  const found = Array.from({ length: size }, (_, i) => readScalar(view, out + i * SCALAR_BYTES) % FIELD_ORDER);
+  const [onA = [], onB = [], onC = []] = polynomials.map((coefficients) => on(coefficients, shift));
+  expect(found).toEqual(onA.map((x, i) => (x * (onB[i] ?? 0n) + FIELD_ORDER - (onC[i] ?? 0n)) % FIELD_ORDER));
   bn254.release(start);
 });
 

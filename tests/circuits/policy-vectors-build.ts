@@ -137,7 +137,7 @@ async function circomlibPoseidon(): Promise<(inputs: readonly bigint[]) => bigin
   return (inputs) => readScalar(new DataView(calculator.calculate({ inputs }).buffer), SCALAR_BYTES);
 }
 
-async function buildPolicyVectors(): Promise<unknown> {
+export async function buildPolicyVectors(): Promise<unknown> {
   const poseidon = await circomlibPoseidon();
   const vectors = CASES.map(({ name, grants, conditions, required, minEvidence, bounds, denied }, i) => {
     const [expiry, evidence, accuracyFloorBps, privacyCapMilli] = conditions;

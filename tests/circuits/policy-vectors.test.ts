@@ -11,12 +11,17 @@ import {
   splitGrants,
 } from '../../protocol/consent/policy.ts';
 import file from '../../protocol/vectors/policy.json' with { type: 'json' };
+import { buildPolicyVectors } from './policy-vectors-build.ts';
 import { SMALL, smallArtifacts } from './small-circuit.ts';
 
 let calculator: WitnessCalculator;
 beforeAll(async () => {
   calculator = await loadWitnessCalculator(await readFile((await smallArtifacts()).wasmFile));
 }, 120_000);
+
+test('the file is what circomlib says today', async () => {
+  expect(JSON.parse(JSON.stringify(await buildPolicyVectors()))).toEqual(file);
+});
 
 test('the tag is the law’s', () => expect(BigInt(file.tag)).toBe(POLICY_DIGEST_TAG));
 

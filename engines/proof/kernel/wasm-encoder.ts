@@ -12,7 +12,7 @@ export interface WasmFunction {
 }
 
 /** Unsigned LEB128. */
-export function unsigned(value: number): Code {
+function unsigned(value: number): Code {
   const bytes: number[] = [];
   let rest = value;
   do {
