@@ -26,11 +26,15 @@ function plainProgress(stream: NodeJS.WriteStream): Progress {
       let text = '';
       const say = (): void => void stream.write(`${title}${text && `: ${text}`} (${seconds(startedMs)})\n`);
       const stillAtIt = setInterval(say, STILL_AT_IT_MS);
+      const line = (next: string): void => {
+        stream.write(`  ${next}\n`);
+        stillAtIt.refresh(); // whoever talks need not say that it is still there
+      };
       const update = (next: string): void => {
         text = next;
       };
       try {
-        const result = await run({ update, line: (line) => void stream.write(`  ${line}\n`) });
+        const result = await run({ update, line });
         say();
         return result;
       } finally {

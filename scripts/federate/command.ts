@@ -1,5 +1,5 @@
 // `concordat federate`: runs the story, shows the result, and stops every process however it ends.
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { writeFileAtomic } from '../../kit/files.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
@@ -62,7 +62,8 @@ async function runFederate(given: CommandOptions): Promise<void> {
   } finally {
     await stopAll();
   }
-  process.stdout.write(`\nThe run is in ${options.out}. Audit it again: concordat audit --out ${options.out}\n`);
+  const out = relative(process.cwd(), options.out);
+  process.stdout.write(`\nAudit this run again, now that everything has stopped: npx concordat audit --out ${out}\n`);
 }
 
 function newRunFolder(seed: number): string {

@@ -67,7 +67,7 @@ function costs(report: FederationReport): string {
       ['', ''],
       [`bytes a dealer sends per round (${n(report.parameters)} parameters)`, n(report.bytesPerDealerPerRound)],
       [`zero-knowledge proofs (${report.proofs.policies} policies)`, `${report.proofs.count}`],
-      ['mean time of a proof', `${(report.proofs.meanMs / 1000).toFixed(2)} s`],
+      ['mean time of a proof, all dealers proving at once', `${(report.proofs.meanMs / 1000).toFixed(2)} s`],
       ...gas,
       ...Object.entries(report.timingsMs).map(([phase, ms]) => [`time ${phase}`, `${(ms / 1000).toFixed(1)} s`]),
     ].slice(1),

@@ -74,3 +74,14 @@ test('Ctrl-C stops every process and leaves nothing behind', async () => {
   expect(code).toBe(130);
   expect(processesOfRun()).toEqual([]);
 });
+
+test('P7: the coordinator is killed with -9 between rounds and inside one: it goes on where it was, and the audit holds', async () => {
+  const federation = begin('--dealers', '3', '--rounds', '6');
+  for (const round of [1, 3]) {
+    await federation.saw(`round ${round}:`);
+    process.kill(pidOf('coordinator'), 'SIGKILL');
+    await federation.saw(round === 1 ? 'coordinator ended' : /coordinator ended[\s\S]*coordinator ended/);
+  }
+  await federation.saw('round 6:');
+  await federation.saw(/checks, 0 failed/);
+});
