@@ -100,14 +100,17 @@ export function createSelectionKeeper(parts: SelectionParts): SelectionKeeper {
     }
   }
 
-  /** Those whose *claim* stands now: its bounds may be tighter than the policy's own. */
-  async function standing(key: Hex, digests: readonly bigint[], access: Access): Promise<bigint[]> {
-    const kept: bigint[] = [];
-    for (const digest of digests) {
+  /**
+   * Those of the live digests whose *claim* does not stand: a proof's bounds are the strictest of its policies', so one
+   * policy's tripped floor takes the others of its proof along.
+   */
+  async function tripped(key: Hex, live: readonly bigint[], access: Access): Promise<bigint[]> {
+    const found: bigint[] = [];
+    for (const digest of live) {
       const claim = await claimOf(key, digest);
-      if (claim !== undefined && claimStands(claim, access)) kept.push(digest);
+      if (claim === undefined || !claimStands(claim, access)) found.push(digest);
     }
-    return kept;
+    return found;
   }
 
   async function admit(requirement: Requirement, state: ConsentState, root: Hex, digests: readonly bigint[]) {
@@ -136,9 +139,10 @@ export function createSelectionKeeper(parts: SelectionParts): SelectionKeeper {
     await prepare(access);
     const { state, epoch } = await parts.anchoring.flush();
     const anchored = new Set(state.digests());
-    const live = book.liveDigests(access).filter((digest) => anchored.has(digest));
-    const digests = await standing(requirementKey(access.requirement), live, access);
+    const digests = book.liveDigests(access).filter((digest) => anchored.has(digest));
     if (digests.length === 0) return undefined;
+    // proven again among themselves, all of them live, their bounds stand
+    await prove(access.requirement, await tripped(requirementKey(access.requirement), digests, access));
     const root = anchoredRoot(state.anchor(epoch));
     await admit(access.requirement, state, root, digests);
     const memberCount = digests.reduce((sum, digest) => sum + state.membersOf(digest).length, 0);
