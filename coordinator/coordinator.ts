@@ -26,7 +26,7 @@ import { type CoordinatorStatus, createPublicRouter } from './api/public.ts';
 import { createLink } from './gateway/link.ts';
 import { createOpener } from './opening/opener.ts';
 import { createRoundDriver } from './rounds/driver.ts';
-import { loadOutcomes, saveOutcome } from './rounds/outcomes.ts';
+import { askForRounds, loadOutcomes, roundsLeft, saveOutcome } from './rounds/outcomes.ts';
 import { createUploads } from './rounds/uploads.ts';
 import { openTranscript, type Transcript } from './transcript/transcript.ts';
 import { createWitnessStore } from './witness/level-store.ts';
@@ -118,15 +118,30 @@ export async function createCoordinator(
     },
   });
 
-  async function runRounds(rounds: number): Promise<void> {
-    let published = 0;
-    while (published < rounds && !stopping.signal.aborted) {
+  /** Until none is left. What is left is kept, so that a coordinator that is started again goes on by itself. */
+  async function runRounds(): Promise<void> {
+    const last = await driver.lastPublished();
+    if (last !== undefined && outcomes.every(({ round }) => round !== last.round)) {
+      outcomes.push(last);
+      await saveOutcome(store, last, Math.max(0, (await roundsLeft(store)) - 1));
+    }
+    for (;;) {
+      const left = await roundsLeft(store);
+      if (left === 0 || stopping.signal.aborted) return;
       const outcome = await driver.runRound();
       outcomes.push(outcome);
-      await saveOutcome(store, outcome);
-      if (outcome.status === 'published') published += 1;
-      else await clock.sleep(1_000, stopping.signal);
+      const done = outcome.status === 'published';
+      await saveOutcome(store, outcome, done ? left - 1 : left);
+      if (!done) await clock.sleep(1_000, stopping.signal);
     }
+  }
+
+  function startRunning(): void {
+    running ??= runRounds()
+      .catch((err) => log.error({ err }, 'the run of rounds ended early'))
+      .finally(() => {
+        running = undefined;
+      });
   }
 
   const app = createApp();
@@ -180,19 +195,17 @@ export async function createCoordinator(
   app.use(
     createControlRouter({
       token,
-      run: (rounds) => {
+      run: async (rounds) => {
         if (running !== undefined) throw new ConcordatError('CONFLICT', 'rounds are running already');
-        running = runRounds(rounds)
-          .catch((err) => log.error({ err }, 'the run of rounds ended early'))
-          .finally(() => {
-            running = undefined;
-          });
+        await askForRounds(store, rounds);
+        startRunning();
       },
     }),
   );
   app.use(problemHandler(log));
   const http: HttpService = await listen(app, options.port);
   link.attach(http.server);
+  startRunning();
   log.info({ url: http.url, address: identity.address }, 'coordinator listens');
 
   return {

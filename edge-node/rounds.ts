@@ -16,6 +16,8 @@ export interface RoundFollowerParts {
 const LOOK_EVERY_MS = 1_000;
 /** A dealer that fails in a round tries again while the round is open, this often at most. */
 const MAX_FAILURES = 3;
+/** Somebody else is away: that is waited out, and no failure of this dealer. */
+const AWAY: ReadonlySet<string> = new Set(['TIMED_OUT', 'CHAIN_UNREACHABLE']);
 
 export function createRoundFollower(parts: RoundFollowerParts) {
   const { chain, log, clock } = parts;
@@ -46,9 +48,9 @@ export function createRoundFollower(parts: RoundFollowerParts) {
       await follow();
     } catch (error) {
       const round = await chain.ledger.roundCount().catch(() => 0);
-      const failed = (failures.get(round) ?? 0) + 1;
-      failures.set(round, failed);
       const code = error instanceof ConcordatError ? error.code : 'PROCESS_FAILED';
+      const failed = (failures.get(round) ?? 0) + (AWAY.has(code) ? 0 : 1);
+      failures.set(round, failed);
       log.error({ err: error, round, code, failed }, 'could not take part');
       if (failed >= MAX_FAILURES && round > done) {
         done = round;

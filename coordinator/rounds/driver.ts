@@ -250,7 +250,28 @@ export function createRoundDriver(parts: DriverParts) {
     }
   }
 
-  return { runRound };
+  /** The task's last round when it is published: a coordinator may have died right after saying so. */
+  async function lastPublished(): Promise<RoundOutcome | undefined> {
+    const round = await ledger.roundCount();
+    const record = round === 0 ? undefined : await ledger.roundOf(round);
+    const attestation = await ledger.attestationOf(task.hash);
+    if (record?.status !== 'published' || attestation?.round !== round) return undefined;
+    const weights = await weightsOf(round, await uploadsOfSet(round));
+    const { accuracyBps, aucBps } = attestation;
+    const records = weights.reduce((a, b) => a + b, 0);
+    return {
+      round,
+      status: 'published',
+      dealers: weights.length,
+      records,
+      accuracyBps,
+      aucBps,
+      timingsMs: {},
+      suspects: [],
+    };
+  }
+
+  return { runRound, lastPublished };
 }
 
 /** The sum of this round cannot be used; the next round starts from the same model. */

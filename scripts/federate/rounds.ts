@@ -41,7 +41,7 @@ async function askForRounds(coordinator: Node, rounds: number): Promise<void> {
   });
 }
 
-/** How often a coordinator that stopped running rounds (because it was started again) is asked to go on. */
+/** A coordinator that was started again goes on by itself; one that gave up is asked again, so often. */
 const MAX_ASKS = 4;
 
 /** Runs until so many more rounds are published. @throws ConcordatError PROCESS_FAILED when the coordinator gives up */
@@ -62,7 +62,7 @@ export async function runRounds(
     if (!status.running) {
       asks += 1;
       if (asks > MAX_ASKS) throw new ConcordatError('PROCESS_FAILED', 'the coordinator runs no rounds: see its log');
-      await askForRounds(coordinator, before + rounds - seen);
+      await patiently(() => askForRounds(coordinator, before + rounds - seen));
     }
     await wait(LOOK_EVERY_MS);
   }
