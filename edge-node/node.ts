@@ -175,8 +175,8 @@ export async function createEdgeNode(
   });
 
   const app = createApp();
-  app.use(createConsentRouter({ book, quotes, anchoring, participations, onChange: readiness.changed }));
-  app.use(createOperatorRouter({ token, gate, invitations, drill }));
+  app.use(createConsentRouter({ book, quotes, anchoring, onChange: readiness.changed }));
+  app.use(createOperatorRouter({ token, gate, invitations, drill, participations }));
   app.use(
     createStatusRouter(() => ({
       address: identity.address,

@@ -1,7 +1,7 @@
-// The customers' door: a quote for a set of rules, signed operations in, receipts and proof of use out.
+// The customers' door: a quote for a set of rules, signed operations in, receipts out.
 import express, { type Router } from 'express';
 import { z } from 'zod';
-import { fromHex, toHex, uintToBytes } from '../../protocol/bytes.ts';
+import { toHex, uintToBytes } from '../../protocol/bytes.ts';
 import { decodeCbor } from '../../protocol/codec.ts';
 import { hexWord } from '../../protocol/consent/hex-schema.ts';
 import { EVIDENCE, type EvidenceLevel } from '../../protocol/consent/policy.ts';
@@ -12,13 +12,11 @@ import { CONSENT } from '../../protocol/params.ts';
 import type { Anchoring } from '../consent/anchoring.ts';
 import type { ConsentBook } from '../consent/book.ts';
 import type { Quotes } from '../consent/quotes.ts';
-import type { Participations } from '../participation.ts';
 
 export interface ConsentDoorParts {
   readonly book: ConsentBook;
   readonly quotes: Quotes;
   readonly anchoring: Anchoring;
-  readonly participations: Participations;
   /** New operations are in: anchor and prove ahead. */
   readonly onChange: () => void;
 }
@@ -72,12 +70,6 @@ export function createConsentRouter(parts: ConsentDoorParts): Router {
         };
       }),
     );
-  });
-
-  router.get('/v1/subjects/:subject/rounds', async (request, response) => {
-    const { subject } = request.params;
-    if (!/^0x[0-9a-f]{64}$/.test(subject)) throw new ConcordatError('MESSAGE_MALFORMED', 'subject: 32 bytes of hex');
-    response.json(await parts.participations.usageOf(toHex(fromHex(subject as `0x${string}`))));
   });
   return router;
 }

@@ -1,15 +1,20 @@
-// The dealer's own door, behind the operator token: invitations to print, and the drill that shows a stale commit refused.
+// The dealer's own door, behind the operator token: invitations to print, a customer's proof of use to hand out, and the
+// drill that shows a stale commit refused.
 import express, { type Router } from 'express';
 import { requireOperator } from '../../kit/operator.ts';
+import { ConcordatError } from '../../protocol/errors.ts';
+import { hashField } from '../../protocol/messages/fields.ts';
 import type { Invitations } from '../consent/invitations.ts';
 import type { ConsentGate } from '../data/gate.ts';
 import type { Drill } from '../drill.ts';
+import type { Participations } from '../participation.ts';
 
 export interface OperatorDoorParts {
   readonly token: string;
   readonly gate: ConsentGate;
   readonly invitations: Invitations;
   readonly drill: Drill;
+  readonly participations: Participations;
 }
 
 export function createOperatorRouter(parts: OperatorDoorParts): Router {
@@ -19,6 +24,12 @@ export function createOperatorRouter(parts: OperatorDoorParts): Router {
     response.json(
       parts.gate.customerIds.map((customerId) => ({ customerId, code: parts.invitations.codeFor(customerId) })),
     );
+  });
+  // not for everyone who knows a pseudonym: the log is public, who was in which round is not
+  router.get('/v1/subjects/:subject/rounds', operator, async (request, response) => {
+    const subject = hashField.safeParse(request.params.subject);
+    if (!subject.success) throw new ConcordatError('MESSAGE_MALFORMED', 'subject: 32 bytes of hex');
+    response.json(await parts.participations.usageOf(subject.data));
   });
   router.post('/v1/drills/stale-commit', operator, (_request, response) => {
     response.status(202).json(parts.drill.arm());

@@ -69,7 +69,9 @@ export async function proveWithdrawal(
   const status: EdgeStatus = await edgeStatus(dealer);
   const drill = status.drills.at(-1);
   if (drill === undefined) throw new ConcordatError('NOT_FOUND', 'the stale commit was not tried');
-  const usage = await requestJson<RoundUsage[]>(`${dealer.url}/v1/subjects/${withdrawal.subject}/rounds`);
+  const usage = await requestJson<RoundUsage[]>(`${dealer.url}/v1/subjects/${withdrawal.subject}/rounds`, {
+    headers: { authorization: `Bearer ${dealer.token}` },
+  });
   const roots = await committedRoots(running, dealer.address);
   for (const { round, used, recordsRoot, proof } of usage) {
     const verify = used ? verifyPresence : verifyAbsence;
