@@ -22,7 +22,10 @@ export const prepareCircuit = (run: Run): Promise<PolicyArtifacts> =>
   run.step('circuit', 'Policy circuit: compile and set up', async (s) => {
     const artifacts = await preparePolicyCircuit({
       cacheDir: run.options.cacheDir,
-      onProgress: ({ stage, detail }) => s.update(`${stage} ${detail}`),
+      onProgress: ({ stage, detail }) => {
+        if (stage === 'corrupt') s.line(`a cached artefact is corrupt and is made again: ${detail}`);
+        else s.update(`${stage} ${detail}`);
+      },
     });
     const { constraints, setup } = artifacts;
     s.update(`${constraints.toLocaleString('en')} constraints; ${setup} setup, for the embedded chain only`);
