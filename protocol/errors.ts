@@ -118,6 +118,11 @@ export const ERRORS = {
     meaning: 'a sealed share does not open under its bound context',
     remedy: 'the dealer must start a new attempt',
   },
+  RING_ENGINE_UNAVAILABLE: {
+    status: 500,
+    meaning: 'the fast ring engine does not run in this process',
+    remedy: 'run Node 20.19 or later on a processor with SIMD; until then SEAL does the same work, slower',
+  },
   // -- proofs and artefacts
   ARTIFACT_CORRUPT: {
     status: 500,

@@ -1,8 +1,9 @@
 // Opening with SEAL. The auditor uses this one, so that no sum rests on a kernel of our own alone.
 import { PRIMES, RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
 import { extract } from '../../protocol/secagg/coefficients.ts';
+import { countBlocks } from './blocks.ts';
 import type { OpenJob, RingOpener } from './open.ts';
-import { countBlocks, forEachProduct } from './products.ts';
+import { forEachProduct } from './products.ts';
 import { type SealProduct, sealProduct } from './seal-product.ts';
 
 export async function createSealOpener(): Promise<RingOpener> {

@@ -2,7 +2,8 @@
 import { RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
 import { addResidues, embed } from '../../protocol/secagg/coefficients.ts';
 import { CBD_POLYNOMIAL_BYTES, sampleCbd } from '../../protocol/secagg/sampling.ts';
-import { countBlocks, forEachProduct } from './products.ts';
+import { countBlocks } from './blocks.ts';
+import { forEachProduct } from './products.ts';
 import type { Ring, SealJob } from './ring.ts';
 import { type SealProduct, sealProduct } from './seal-product.ts';
 

@@ -15,10 +15,16 @@ const MASK = 2 ** 30 - 1;
 // p/2^30 > 0.99991, so 4096 words lose 0.4 on average; more than 32 is a 2^-170 event and only costs a second call
 const SPARE_WORDS = 32;
 
+/** What the XOF of one block and one prime is started with. @param seed the round's seed, 32 bytes */
+export function streamInput(seed: Uint8Array, block: number, primeIndex: number): Uint8Array {
+  if (seed.length !== 32) throw new RangeError(`a seed has 32 bytes, not ${seed.length}`);
+  return concatBytes(TAG, seed, uintToBytes(block, 4), uintToBytes(primeIndex, 1));
+}
+
 /** One prime's N residues, uniform below p, already in NTT order. Takes 32-bit little-endian words masked to 30 bits. */
 function expandPrime(seed: Uint8Array, block: number, primeIndex: number, xof: Xof, out: Uint32Array): void {
   const prime = PRIMES[primeIndex] ?? 0;
-  const input = concatBytes(TAG, seed, uintToBytes(block, 4), uintToBytes(primeIndex, 1));
+  const input = streamInput(seed, block, primeIndex);
   for (let words = RING_DEGREE + SPARE_WORDS; ; words *= 2) {
     const stream = xof(input, 4 * words);
     const view = new DataView(stream.buffer, stream.byteOffset, stream.byteLength);
@@ -36,7 +42,6 @@ function expandPrime(seed: Uint8Array, block: number, primeIndex: number, xof: X
  * @param seed the round's seed, 32 bytes
  */
 export function expandA(seed: Uint8Array, block: number, xof: Xof = nobleShake128): Uint32Array {
-  if (seed.length !== 32) throw new RangeError(`a seed has 32 bytes, not ${seed.length}`);
   const out = new Uint32Array(RESIDUES_PER_BLOCK);
   PRIMES.forEach((_, j) => {
     expandPrime(seed, block, j, xof, out.subarray(j * RING_DEGREE, (j + 1) * RING_DEGREE));

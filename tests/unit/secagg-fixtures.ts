@@ -1,13 +1,17 @@
 // What the secure-aggregation tests share: the engines, a fixed random stream, a store in memory, and a sealed round.
+import { join } from 'node:path';
 import { shake256 } from '@noble/hashes/sha3.js';
 import { createAdder } from '../../coordinator/aggregate/sum.ts';
 import type { KeyHolderAnswer } from '../../coordinator/opening/answers.ts';
 import { createSealer, type SealedUpdate, type SealRequest } from '../../edge-node/seal/seal.ts';
 import { generateSealingKeys, openShare, type SealingKeys } from '../../engines/keys/sealing.ts';
 import { createSealOpener } from '../../engines/ring/open-seal.ts';
+import { createSimdOpener } from '../../engines/ring/open-simd.ts';
 import type { Ring } from '../../engines/ring/ring.ts';
 import { createSealRing } from '../../engines/ring/seal.ts';
+import { createSimdRing } from '../../engines/ring/simd.ts';
 import type { Store } from '../../engines/store/store.ts';
+import { PACKAGE_ROOT } from '../../kit/sources.ts';
 import { type Hex, keccak256, sha256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
 import { type FillRandom, RING_DEGREE } from '../../protocol/secagg/block.ts';
 import { blocksFor } from '../../protocol/secagg/packing.ts';
@@ -15,8 +19,14 @@ import { decodePayload } from '../../protocol/secagg/payload.ts';
 import { addShares, decodeShare, encodeShare } from '../../protocol/secagg/shamir.ts';
 import { shareAssociatedData } from '../../protocol/secagg/shares.ts';
 
+/** The kernel is compiled once for all tests. */
+export const KERNEL = { cacheDir: join(PACKAGE_ROOT, '.concordat/cache') } as const;
+
 /** One suite runs over all engines: a new one is a new row. */
-export const ENGINES = [{ name: 'seal', createRing: createSealRing, createOpener: createSealOpener }] as const;
+export const ENGINES = [
+  { name: 'seal', createRing: createSealRing, createOpener: createSealOpener },
+  { name: 'simd', createRing: () => createSimdRing(KERNEL), createOpener: () => createSimdOpener(KERNEL) },
+] as const;
 
 /** Deterministic bytes; for tests and vectors only. */
 export function streamOf(label: string): FillRandom {
