@@ -7,9 +7,9 @@ import { ConcordatError } from '../protocol/errors.ts';
 import { type DataContract, parseDataContract } from '../protocol/learning/data-contract.ts';
 import { featureCount } from '../protocol/learning/features.ts';
 import { layoutOf, type ModelLayout, parameterCount } from '../protocol/learning/model.ts';
-import { checkTaskContract, parseTask, type Task } from '../protocol/learning/task.ts';
+import { checkTaskContract, packingOf, parseTask, type Task } from '../protocol/learning/task.ts';
 import { vectorLength } from '../protocol/learning/update.ts';
-import { blocksFor } from '../protocol/secagg/packing.ts';
+import { blocksFor, type PackingProfile } from '../protocol/secagg/packing.ts';
 import { type BodyOf, type Evidence, entriesOf } from './evidence.ts';
 
 export interface Genesis {
@@ -20,6 +20,7 @@ export interface Genesis {
   readonly parameters: number;
   /** Values of one dealer's update vector: parameters, then two histograms. */
   readonly valueCount: number;
+  readonly packing: PackingProfile;
   /** Blocks of one payload. */
   readonly blocks: number;
 }
@@ -38,8 +39,9 @@ export async function readGenesis(evidence: Evidence): Promise<Genesis> {
   checkTaskContract(task, contract);
   const layout = layoutOf(task, featureCount(contract));
   const parameters = parameterCount(layout);
-  const valueCount = vectorLength(parameters, task.evaluation.histogramBins);
-  return { body, task, contract, layout, parameters, valueCount, blocks: blocksFor(valueCount) };
+  const packing = packingOf(task);
+  const valueCount = vectorLength(parameters, task.evaluation.histogramBins, task.update.valueBits);
+  return { body, task, contract, layout, parameters, valueCount, packing, blocks: blocksFor(valueCount, packing) };
 }
 
 export async function textBlob(evidence: Evidence, hash: Hex): Promise<string> {

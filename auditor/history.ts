@@ -52,7 +52,15 @@ interface Fields {
   WitnessRemoved: { readonly witness: Hex };
   Paused: { readonly account: Hex };
   Unpaused: { readonly account: Hex };
-  KeyHolderRegistered: { readonly keyHolder: Hex; readonly index: number; readonly x25519PublicKey: Hex };
+  KeyHolderRegistered: { readonly keyHolder: Hex; readonly index: number };
+  KeyRotated: {
+    readonly keyHolder: Hex;
+    readonly index: number;
+    /** Of this key, from 1. */
+    readonly epoch: number;
+    /** What shares are sealed to from the next round on. */
+    readonly publicKey: Hex;
+  };
   Anchored: {
     readonly dealer: Hex;
     readonly epoch: number;
@@ -93,6 +101,8 @@ interface Fields {
     /** Unix seconds. */
     readonly deadline: number;
     readonly epsilonAfterMilli: number;
+    /** Of the sealing keys in force at that moment. */
+    readonly keysHash: Hex;
     readonly call: OpenCall | undefined;
   };
   Committed: {
@@ -154,6 +164,13 @@ export interface History {
 
 export function eventsOf<N extends EventName>(events: readonly ChainEvent[], name: N): EventOf<N>[] {
   return events.filter((event): event is EventOf<N> => event.name === name);
+}
+
+/** Address -> index from 1: those whom the shares of a round were dealt to. Nobody for a round that never opened. */
+export function holdersAtOpening({ events }: History, round: number): ReadonlyMap<Hex, number> {
+  const opened = events.findIndex((event) => event.name === 'RoundOpened' && event.round === round);
+  const registered = eventsOf(events.slice(0, Math.max(0, opened)), 'KeyHolderRegistered');
+  return new Map(registered.map(({ keyHolder, index }) => [keyHolder, index]));
 }
 
 /** "block 17, log 2", for people. */

@@ -14,6 +14,7 @@ export async function openedSums(evidence: Evidence, genesis: Genesis, round: Au
     parameters,
     bins: task.evaluation.histogramBins,
     clipNorm: task.update.clipNorm,
+    valueBits: task.update.valueBits,
     dealers: round.members.length,
     totalWeightFraction: totalWeightFraction(weights, task.update.weightBound),
   });

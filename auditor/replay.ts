@@ -33,6 +33,8 @@ export interface ChainState {
   readonly witnesses: Set<Hex>;
   /** Address -> index from 1. */
   readonly keyHolders: Map<Hex, number>;
+  /** The last one of each key-holder: what a round that opens now is sealed to. */
+  readonly sealingKeys: Map<Hex, EventOf<'KeyRotated'>>;
   /** The current one of each dealer. */
   readonly anchors: Map<Hex, EventOf<'Anchored'>>;
   readonly claims: Map<string, Claim>;
@@ -50,6 +52,7 @@ const emptyState = (): ChainState => ({
   dealers: new Set(),
   witnesses: new Set(),
   keyHolders: new Map(),
+  sealingKeys: new Map(),
   anchors: new Map(),
   claims: new Map(),
   selections: new Map(),
@@ -99,6 +102,9 @@ function apply(event: ChainEvent, state: ChainState): void {
       return;
     case 'KeyHolderRegistered':
       state.keyHolders.set(event.keyHolder, event.index);
+      return;
+    case 'KeyRotated':
+      state.sealingKeys.set(event.keyHolder, event);
       return;
     case 'Anchored':
       state.anchors.set(event.dealer, event);

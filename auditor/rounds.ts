@@ -1,9 +1,9 @@
 // The rounds whose sum was opened, with what chain and transcript say of each; what checks 12 to 15 walk over.
 import type { Hex } from '../protocol/bytes.ts';
 import { ConcordatError } from '../protocol/errors.ts';
-import { decodePayload, type Payload } from '../protocol/secagg/payload.ts';
+import { createPayloadParser } from '../protocol/secagg/payload.ts';
 import { type BodyOf, type BodyType, type Evidence, entriesOf } from './evidence.ts';
-import type { EventOf } from './history.ts';
+import { type EventOf, eventsOf } from './history.ts';
 import { replay } from './replay.ts';
 
 export interface Member {
@@ -21,8 +21,8 @@ export interface AuditedRound {
   readonly published: EventOf<'Published'> | undefined;
 }
 
-/** Ascending: every published round, and every round of which the transcript has an entry of the given kind. */
-export function roundsWith(evidence: Evidence, type: BodyType): AuditedRound[] {
+/** Ascending: every published round, and every round of which the transcript has an entry of one of the given kinds. */
+export function roundsWith(evidence: Evidence, ...types: readonly BodyType[]): AuditedRound[] {
   const members = new Map<number, Member[]>();
   const final = replay(evidence.history.events, (event, before) => {
     if (event.name !== 'SetFinalised' || members.has(event.round)) return;
@@ -36,7 +36,9 @@ export function roundsWith(evidence: Evidence, type: BodyType): AuditedRound[] {
     );
   });
   const published = [...final.rounds].filter(([, state]) => state.published !== undefined).map(([round]) => round);
-  const written = entriesOf(evidence.bundle, type).map(({ body }) => ('round' in body ? body.round : 0));
+  const written = types
+    .flatMap((type) => entriesOf(evidence.bundle, type))
+    .map(({ body }) => ('round' in body ? body.round : 0));
   return [...new Set([...published, ...written])]
     .sort((a, b) => a - b)
     .map((round) => {
@@ -51,6 +53,13 @@ export function roundsWith(evidence: Evidence, type: BodyType): AuditedRound[] {
     });
 }
 
+/** Failed on chain, and their sum was never opened: what was wrong with their sets has come to nothing. */
+export function roundsGivenUp({ bundle, history }: Evidence): ReadonlySet<number> {
+  const opened = new Set(entriesOf(bundle, 'opened').map(({ body }) => body.round));
+  const failed = eventsOf(history.events, 'RoundFailed').map(({ round }) => round);
+  return new Set(failed.filter((round) => !opened.has(round)));
+}
+
 /** The one entry of a kind about a round. @throws ConcordatError NOT_FOUND, CONFLICT when there are several */
 export function theEntry<T extends BodyType>(evidence: Evidence, type: T, round: number): BodyOf<T> {
   const found = entriesOf(evidence.bundle, type).filter(({ body }) => 'round' in body && body.round === round);
@@ -61,8 +70,20 @@ export function theEntry<T extends BodyType>(evidence: Evidence, type: T, round:
   return only.body;
 }
 
-export async function payloadBlob(evidence: Evidence, hash: Hex, blocks: number): Promise<Payload> {
-  return decodePayload(await evidence.bundle.blob(hash), blocks);
+/**
+ * A payload of the bundle, block by block: never unpacked as a whole, however large the model.
+ * @param visit gets the residues of block `index`; the array is used again for the next
+ * @throws ConcordatError PAYLOAD_MALFORMED, NOT_FOUND, ARTIFACT_CORRUPT
+ */
+export async function forEachBlock(
+  evidence: Evidence,
+  hash: Hex,
+  blocks: number,
+  visit: (index: number, residues: Uint32Array) => void,
+): Promise<void> {
+  const parser = createPayloadParser(blocks, (index, _, residues) => visit(index, residues));
+  parser.push(await evidence.bundle.blob(hash));
+  parser.end();
 }
 
 /** @throws ConcordatError MESSAGE_MALFORMED when the bytes are not `count` words */

@@ -23,7 +23,7 @@ const { task, contract } = await loadTask(path.join(COIL2000, 'task.yaml'));
 const rows = await readTable(path.join(COIL2000, 'coil2000.csv.gz'), contract);
 const trainer = await createTrainer(task, featureCount(contract));
 const { histogramBins: bins, decisionThreshold } = task.evaluation;
-const { clipNorm, weightBound } = task.update;
+const { clipNorm, weightBound, valueBits } = task.update;
 
 /** The whole learning path of the protocol; only sealing and opening are left out. */
 async function federate(dealers: readonly Examples[], seed: string) {
@@ -32,7 +32,7 @@ async function federate(dealers: readonly Examples[], seed: string) {
   const norms: number[] = [];
   let histogram = histogramOf([], [], bins);
   for (let round = 1; round <= task.rounds; round++) {
-    const sums = new Uint32Array(update.vectorLength(weights.length, bins));
+    const sums = new Uint32Array(update.vectorLength(weights.length, bins, valueBits));
     for (const [i, dealer] of dealers.entries()) {
       const counts = histogramOf(trainer.score(weights, dealer.features), dealer.labels, bins);
       const roundSeed = utf8ToBytes(`${seed}/${round}/${i}`);
@@ -40,7 +40,7 @@ async function federate(dealers: readonly Examples[], seed: string) {
       const local = update.localUpdate(weights, trained);
       norms.push(update.l2Norm(local.delta));
       const weight = update.weightFraction(dealer.labels.length, weightBound);
-      const { values } = update.quantise(update.clip(local, clipNorm), weight, counts);
+      const { values } = update.quantise(update.clip(local, clipNorm), weight, counts, valueBits);
       values.forEach((value, at) => {
         sums[at] = (sums[at] ?? 0) + value;
       });
@@ -49,6 +49,7 @@ async function federate(dealers: readonly Examples[], seed: string) {
       parameters: weights.length,
       bins,
       clipNorm,
+      valueBits,
       dealers: dealers.length,
       totalWeightFraction: update.totalWeightFraction(records, weightBound),
     });

@@ -1,5 +1,5 @@
 // Secure aggregation against what a user would otherwise pick, in one run: speed, size, memory, exactness.
-// npm run bench -- secagg [--params N] [--dealers D] [--keyHolders K] [--threshold T] [--engine simd|seal] [--json FILE]
+// npm run bench -- secagg [--params N] [--dealers D] [--keyHolders K] [--threshold T] [--packing P] [--valueBits B] [--engine simd|seal] [--json FILE]
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { createSimdOpener } from '../engines/ring/open-simd.ts';
 import { createSealRing } from '../engines/ring/seal.ts';
 import { createSimdRing } from '../engines/ring/simd.ts';
 import { PACKAGE_ROOT } from '../kit/sources.ts';
+import { choosePacking, PACKING_NAMES } from '../protocol/secagg/packing.ts';
 import { type Baseline, bfv, ckks, float32, loadBaselineSeal } from './secagg/baselines.ts';
 import { peakRssMb, perSecond } from './secagg/measure.ts';
 import { runRound } from './secagg/round.ts';
@@ -19,6 +20,8 @@ const { values: options } = parseArgs({
     dealers: { type: 'string', default: '64' },
     keyHolders: { type: 'string', default: '5' },
     threshold: { type: 'string' },
+    packing: { type: 'string' },
+    valueBits: { type: 'string', default: '16' },
     engine: { type: 'string', default: 'simd' },
     json: { type: 'string' },
   },
@@ -32,7 +35,10 @@ const isSimd = options.engine === 'simd';
 const ring = isSimd ? await createSimdRing(kernel) : await createSealRing();
 const opener = isSimd ? await createSimdOpener(kernel) : await createSealOpener();
 
-const ours = runRound(ring, opener, { params, dealers, keyHolders, threshold });
+const valueBits = Number(options.valueBits);
+const packing = PACKING_NAMES.find((name) => name === options.packing) ?? choosePacking(dealers, valueBits);
+
+const ours = runRound(ring, opener, { params, dealers, keyHolders, threshold, packing, valueBits });
 // before SEAL's baselines take their share
 const peak = peakRssMb();
 const bytesPerParam = ours.uploadBytes / params;
@@ -46,7 +52,7 @@ const speedup = (baseline: Baseline | undefined, ms: number) =>
 const result = {
   machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.versions.node}`,
   engine: ring.name,
-  shape: { params, dealers, keyHolders, threshold },
+  shape: { params, dealers, keyHolders, threshold, packing, valueBits },
   paramsPerSecond: {
     seal: perSecond(params, ours.seal.medianMs),
     add: perSecond(params, ours.add.medianMs),
@@ -75,7 +81,7 @@ console.log(
   `ring alone: seal ${ours.sealRing.medianMs} ms, open ${ours.openRing.medianMs} ms; first seal of the process ${ours.firstSealMs.toFixed(0)} ms`,
 );
 console.log(
-  `opening the sum: ${ours.open.medianMs} ms; admitting an upload: ${ours.admit.medianMs} ms; key-holder: ${ours.keyHolder.medianMs} ms a dealer`,
+  `opening the sum: ${ours.open.medianMs} ms; admitting an upload: ${ours.admit.medianMs} ms; key-holder: ${ours.keyHolder.medianMs} ms a dealer; fingerprint: ${ours.fingerprint.medianMs} ms`,
 );
 console.log(
   `peak memory ${peak} MB; the opened sum is ${ours.exact ? 'exactly the plain sum' : 'WRONG'}; ${result.speedupVsBfv} times faster than BFV`,

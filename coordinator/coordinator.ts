@@ -5,7 +5,7 @@ import { recoverTypedStruct, signTypedStruct } from '../engines/chain/typed-data
 import { type Identity, loadOrCreateIdentity } from '../engines/keys/identity.ts';
 import { writeOperatorToken } from '../engines/keys/operator-token.ts';
 import { verifyPasskeySignature } from '../engines/keys/passkey.ts';
-import { createSealRing } from '../engines/ring/seal.ts';
+import { createFastestRing } from '../engines/ring/fastest.ts';
 import { openStore } from '../engines/store/store.ts';
 import type { Clock } from '../kit/clock.ts';
 import { createApp, type HttpService, listen, problemHandler } from '../kit/http.ts';
@@ -15,25 +15,28 @@ import type { RelyingParty } from '../protocol/consent/assertion.ts';
 import { ConcordatError } from '../protocol/errors.ts';
 import { canonicalJson } from '../protocol/learning/canonical-json.ts';
 import type { DataContract } from '../protocol/learning/data-contract.ts';
-import { featureCount } from '../protocol/learning/features.ts';
-import { encodeModel, initialModel, layoutOf, parameterCount } from '../protocol/learning/model.ts';
 import { requirementOfTask, type Task } from '../protocol/learning/task.ts';
-import { vectorLength } from '../protocol/learning/update.ts';
-import { blocksFor } from '../protocol/secagg/packing.ts';
+import { createRunningSum } from './aggregate/sum.ts';
 import { createControlRouter } from './api/control.ts';
 import { createMemberRouter } from './api/members.ts';
 import { type CoordinatorStatus, createPublicRouter } from './api/public.ts';
 import { createLink } from './gateway/link.ts';
+import { taskJson, writeGenesis } from './genesis.ts';
+import { createIntake } from './intake/intake.ts';
+import { createUploads } from './intake/uploads.ts';
+import { requirePackingHolds, updateLayoutOf } from './layout.ts';
 import { createOpener } from './opening/opener.ts';
 import { createRoundDriver } from './rounds/driver.ts';
+import { createFingerprintDesk } from './rounds/fingerprint-desk.ts';
 import { askForRounds, loadOutcomes, roundsLeft, saveOutcome } from './rounds/outcomes.ts';
-import { createUploads } from './rounds/uploads.ts';
-import { openTranscript, type Transcript } from './transcript/transcript.ts';
+import { openTranscript } from './transcript/transcript.ts';
 import { createWitnessStore } from './witness/level-store.ts';
 import { createWitness } from './witness/witness.ts';
 
 export interface CoordinatorOptions {
   readonly directory: string;
+  /** Where the compiled ring engine is kept. */
+  readonly cacheDir: string;
   readonly port: number;
   readonly rpcUrl: string;
   readonly federation: Hex;
@@ -62,6 +65,8 @@ export async function createCoordinator(
   const identity = await loadOrCreateIdentity(options.directory);
   const chain = await connectFederation(options.rpcUrl, options.federation, identity.privateKey);
   await requireRole(chain, identity);
+  const shape = updateLayoutOf(options.task, options.contract);
+  requirePackingHolds((await chain.federation.dealers()).length, shape.packing);
   const store = await openStore(join(options.directory, 'store'));
   const bundleDir = join(options.directory, 'bundle');
   const transcript = await openTranscript(bundleDir);
@@ -69,14 +74,15 @@ export async function createCoordinator(
   const token = await writeOperatorToken(identity, options.directory);
 
   const { task, contract } = options;
-  const layout = layoutOf(task, featureCount(contract));
-  const blocks = blocksFor(vectorLength(parameterCount(layout), task.evaluation.histogramBins));
   const uploads = createUploads(transcript.entries());
   const stopping = new AbortController();
   const declined = new Map<number, Set<Hex>>();
   const outcomes = await loadOutcomes(store);
   const gas: Record<string, { total: number; count: number }> = {};
-  let openRound: number | undefined;
+  const engine = { cacheDir: options.cacheDir, log };
+  const ring = await createFastestRing(engine);
+  const sum = createRunningSum({ ring, blobs: transcript, blocks: shape.blocks, log });
+  const desk = createFingerprintDesk(chain.domain);
   let running: Promise<void> | undefined;
 
   const link = createLink({
@@ -84,34 +90,45 @@ export async function createCoordinator(
     clock,
     recoverHello: (hello, signature) => recoverTypedStruct(chain.domain, 'Hello', hello, signature),
     isDealer: chain.federation.isDealer,
+    greeting: desk.announcement,
     onDecline: (round, dealer, reason) => {
       log.info({ round, dealer, reason }, 'dealer declined');
       declined.set(round, (declined.get(round) ?? new Set()).add(dealer));
     },
   });
 
-  const driver = createRoundDriver({
-    ...chain,
+  const intake = createIntake({
     transcript,
     uploads,
+    blocks: shape.blocks,
+    isDealer: chain.federation.isDealer,
+    recoverUpload: (upload, signature) => recoverTypedStruct(chain.domain, 'Upload', upload, signature),
+    onAdmitted: ({ round, dealer, payloadHash }, bytes) => {
+      sum.feed(round, payloadHash);
+      link.broadcast({ type: 'upload-admitted', round, dealer, bytes });
+    },
+  });
+
+  const driver = createRoundDriver({
+    ...chain,
+    ...shape,
+    transcript,
+    uploads,
+    intake,
+    sum,
+    desk,
     clock,
     log,
     task,
-    layout,
     requirement: requirementOfTask(task, contract),
     initialModel: initialModelHash,
-    ring: await createSealRing(),
-    opener: await createOpener(),
+    opener: await createOpener(engine),
     urls: options.keyHolderUrls,
-    recoverAnswer: (statement, signature) => recoverTypedStruct(chain.domain, 'Answer', statement, signature),
     chainNowSeconds: async () => Math.max(await chain.client.blockTimestamp(), Math.floor(clock.nowMs() / 1000)),
     present: link.present,
     declined: (round) => declined.get(round) ?? new Set(),
     signal: stopping.signal,
     broadcast: link.broadcast,
-    onOpen: (round) => {
-      openRound = round;
-    },
     gas: (step, used) => {
       const sum = gas[step] ?? { total: 0, count: 0 };
       gas[step] = { total: sum.total + used, count: sum.count + 1 };
@@ -138,7 +155,9 @@ export async function createCoordinator(
 
   function startRunning(): void {
     running ??= runRounds()
-      .catch((err) => log.error({ err }, 'the run of rounds ended early'))
+      .catch((err) => {
+        if (!stopping.signal.aborted) log.error({ err }, 'the run of rounds ended early');
+      })
       .finally(() => {
         running = undefined;
       });
@@ -148,7 +167,7 @@ export async function createCoordinator(
   app.use(
     createPublicRouter({
       bundleDir,
-      taskJson: canonicalJson(documentOf(task)),
+      taskJson: taskJson(task),
       contractJson: canonicalJson(contract.document),
       status: (): CoordinatorStatus => ({
         address: identity.address,
@@ -166,14 +185,8 @@ export async function createCoordinator(
   const witnessStore = createWitnessStore(store);
   app.use(
     createMemberRouter({
-      intake: {
-        transcript,
-        blocks,
-        keyHolderCount: async () => (await chain.federation.keyHolders()).length,
-        isDealer: chain.federation.isDealer,
-        isOpen: (round) => round === openRound,
-        recoverUpload: (upload, signature) => recoverTypedStruct(chain.domain, 'Upload', upload, signature),
-      },
+      intake,
+      takeFingerprint: desk.take,
       witness: {
         store: witnessStore,
         transcript,
@@ -185,10 +198,6 @@ export async function createCoordinator(
           sign: async (anchor) => signTypedStruct(identity.privateKey, chain.domain, 'Anchor', anchor),
           relyingPartyOf: () => options.relyingParty,
         }),
-      },
-      onAdmitted: (upload) => {
-        uploads.add(upload);
-        link.broadcast({ type: 'upload-admitted', round: upload.round, dealer: upload.dealer, bytes: upload.bytes });
       },
     }),
   );
@@ -227,25 +236,4 @@ async function requireRole(chain: ChainConnection, identity: Identity): Promise<
       address: identity.address,
     });
   }
-}
-
-function documentOf({ hash: _, ...document }: Task) {
-  return document;
-}
-
-async function writeGenesis(transcript: Transcript, chain: ChainConnection, options: CoordinatorOptions): Promise<Hex> {
-  const { task, contract, relyingParty } = options;
-  const text = (value: string) => transcript.putBlob(new TextEncoder().encode(value));
-  const initial = await transcript.putBlob(encodeModel(initialModel(task, contract)));
-  await transcript.appendOnce({
-    type: 'genesis',
-    chainId: chain.client.chainId,
-    federation: options.federation,
-    task: await text(canonicalJson(documentOf(task))),
-    dataContract: await text(canonicalJson(contract.document)),
-    verificationKey: await text(options.verificationKeyJson),
-    initialModel: initial,
-    relyingParty: { rpId: relyingParty.rpId, origins: [...relyingParty.origins] },
-  });
-  return initial;
 }

@@ -13,6 +13,7 @@ import { createCoordinator } from './coordinator.ts';
 
 interface Options {
   readonly dir: string;
+  readonly cacheDir: string;
   readonly rpc: string;
   readonly federation: Hex;
   readonly task: string;
@@ -30,6 +31,7 @@ export function registerCoordinator(program: Command): void {
     .command('coordinator')
     .description('drive rounds over ciphertexts, witness consent, keep the public transcript')
     .requiredOption('--dir <folder>', 'where identity, store and transcript are kept')
+    .requiredOption('--cache-dir <folder>', 'compiled ring engine')
     .requiredOption('--rpc <url>', 'chain endpoint')
     .requiredOption('--federation <address>', 'Federation contract')
     .requiredOption('--task <yaml>', 'what is learnt')
@@ -50,6 +52,7 @@ async function runCoordinator(options: Options): Promise<void> {
   const coordinator = await createCoordinator(
     {
       directory: options.dir,
+      cacheDir: options.cacheDir,
       port: Number(options.port),
       rpcUrl: options.rpc,
       federation: options.federation.toLowerCase() as Hex,

@@ -7,7 +7,7 @@ import { writeOperatorToken } from '../engines/keys/operator-token.ts';
 import { verifyPasskeySignature } from '../engines/keys/passkey.ts';
 import { preparePolicyCircuit } from '../engines/proof/artifacts.ts';
 import { createProver } from '../engines/proof/prove.ts';
-import { createSealRing } from '../engines/ring/seal.ts';
+import { createFastestRing } from '../engines/ring/fastest.ts';
 import { openStore } from '../engines/store/store.ts';
 import { startTensorBackend } from '../engines/tensor/backend.ts';
 import type { Clock } from '../kit/clock.ts';
@@ -19,8 +19,9 @@ import { claimContext, NO_PRIVACY_CAP } from '../protocol/consent/policy.ts';
 import { ConcordatError } from '../protocol/errors.ts';
 import type { DataContract } from '../protocol/learning/data-contract.ts';
 import { featureCount } from '../protocol/learning/features.ts';
-import { decodeModel, layoutOf, modelHash } from '../protocol/learning/model.ts';
+import { decodeModel, layoutOf, modelHash, parameterCount } from '../protocol/learning/model.ts';
 import { checkTaskContract, requirementOfTask, type Task } from '../protocol/learning/task.ts';
+import { vectorLength } from '../protocol/learning/update.ts';
 import { createConsentRouter } from './api/consent.ts';
 import { createOperatorRouter } from './api/operator.ts';
 import { createStatusRouter } from './api/status.ts';
@@ -35,11 +36,14 @@ import { createSelectionKeeper } from './consent/selection.ts';
 import { createConsentLogStore, createProposalStore } from './consent/stores.ts';
 import { createConsentGate } from './data/gate.ts';
 import { createDrill } from './drill.ts';
+import { createFingerprintSigner } from './fingerprint.ts';
 import { createCoordinatorLink } from './link/link.ts';
 import { createParticipations } from './participation.ts';
 import { createRoundFollower } from './rounds.ts';
 import { createOneTimeSealer } from './seal/once.ts';
+import { createPayloadFiles } from './seal/payload-files.ts';
 import { createSealer } from './seal/seal.ts';
+import { createUploadSender } from './upload.ts';
 import { createCoSigner } from './witnesses.ts';
 
 export interface EdgeNodeOptions {
@@ -134,6 +138,19 @@ export async function createEdgeNode(
   });
 
   const layout = layoutOf(task, featureCount(contract));
+  const sealer = createOneTimeSealer({
+    sealer: createSealer({ ring: await createFastestRing({ cacheDir: options.cacheDir, log }) }),
+    journal: store,
+    files: createPayloadFiles(join(options.directory, 'sealed')),
+  });
+  const toCoordinator = { coordinatorUrl: options.coordinatorUrl, identity, chain };
+  const signFingerprint = createFingerprintSigner({
+    ...toCoordinator,
+    sealer,
+    task,
+    valueCount: vectorLength(parameterCount(layout), task.evaluation.histogramBins, task.update.valueBits),
+    log,
+  });
   const follower = createRoundFollower({
     chain,
     clock,
@@ -147,7 +164,7 @@ export async function createEdgeNode(
       requirement,
       gate,
       selections,
-      sealer: createOneTimeSealer({ sealer: createSealer({ ring: await createSealRing() }), journal: store }),
+      sealer,
       participations,
       commitRecords: createRecordsCommitter(identity.secret),
       fetchModel: async (hash) => {
@@ -155,10 +172,7 @@ export async function createEdgeNode(
         if (modelHash(bytes) !== hash) throw new ConcordatError('MODEL_MISMATCH', 'the coordinator sent another model');
         return decodeModel(bytes, layout);
       },
-      sendUpload: async (body) => {
-        const headers = { 'content-type': 'application/cbor' };
-        await request(`${options.coordinatorUrl}/v1/uploads`, { method: 'POST', headers, body });
-      },
+      sendUpload: createUploadSender(toCoordinator),
       chainNowSeconds,
       takeDrill: drill.take,
       log,
@@ -171,6 +185,7 @@ export async function createEdgeNode(
     signHello: async (hello) => signTypedStruct(identity.privateKey, chain.domain, 'Hello', hello),
     onEvent: (event) => {
       if (event.type === 'round-opened' || event.type === 'welcome') follower.wake();
+      if (event.type === 'aggregate-ready') void signFingerprint(event.round, event.aggregateHash);
     },
   });
 

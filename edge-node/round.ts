@@ -3,25 +3,25 @@ import { createHmac } from 'node:crypto';
 import type { RefusedTransaction } from '../engines/chain/client.ts';
 import type { ChainConnection } from '../engines/chain/connect.ts';
 import type { RoundRecord } from '../engines/chain/round-ledger.ts';
-import { signTypedStruct } from '../engines/chain/typed-data.ts';
+import { sealingKeysOf } from '../engines/chain/sealing-keys.ts';
 import type { Identity } from '../engines/keys/identity.ts';
 import type { Log } from '../kit/log.ts';
-import { fromHex, type Hex } from '../protocol/bytes.ts';
-import { encodeCbor } from '../protocol/codec.ts';
+import type { Hex } from '../protocol/bytes.ts';
 import type { Access } from '../protocol/consent/evaluate.ts';
 import type { Requirement } from '../protocol/consent/policy.ts';
 import { ConcordatError } from '../protocol/errors.ts';
 import type { DataContract } from '../protocol/learning/data-contract.ts';
 import type { Model } from '../protocol/learning/model.ts';
-import type { Task } from '../protocol/learning/task.ts';
+import { packingOf, type Task } from '../protocol/learning/task.ts';
 import { clip, quantise, weightFraction } from '../protocol/learning/update.ts';
 import type { RecordsCommitment, RecordsCommitter } from './commitment.ts';
 import type { LiveSelection, SelectionKeeper } from './consent/selection.ts';
 import type { ConsentedRecord, ConsentGate } from './data/gate.ts';
 import type { Participations } from './participation.ts';
-import type { OneTimeSealer } from './seal/once.ts';
-import type { Recipient, SealedUpdate } from './seal/seal.ts';
+import type { OneTimeSealer, StoredUpdate } from './seal/once.ts';
+import type { SealedUpdate } from './seal/seal.ts';
 import { trainLocally } from './train/local.ts';
+import type { UploadSender } from './upload.ts';
 
 export interface RoundParts {
   readonly identity: Identity;
@@ -35,7 +35,7 @@ export interface RoundParts {
   readonly participations: Participations;
   readonly commitRecords: RecordsCommitter;
   readonly fetchModel: (hash: Hex) => Promise<Model>;
-  readonly sendUpload: (body: Uint8Array) => Promise<void>;
+  readonly sendUpload: UploadSender;
   readonly chainNowSeconds: () => Promise<number>;
   /** Set while a drill waits: this root is committed first, to be refused on the record. */
   readonly takeDrill: () =>
@@ -79,6 +79,7 @@ export async function takePart(round: number, record: RoundRecord, parts: RoundP
       taskHash: record.taskHash,
     });
   }
+  await parts.sealer.forgetBefore(round);
   const base = await parts.fetchModel(record.baseModelHash);
   for (let tries = 1; ; tries++) {
     try {
@@ -107,12 +108,12 @@ async function tryOnce(round: number, record: RoundRecord, base: Model, parts: R
   const sealingMs = performance.now();
   const weight = records.length;
   const fraction = weightFraction(weight, task.update.weightBound);
-  const update = quantise(clip(local.update, task.update.clipNorm), fraction, local.histogram);
+  const update = quantise(clip(local.update, task.update.clipNorm), fraction, local.histogram, task.update.valueBits);
   const sealed = await sealUpdate(update.values, round, attempt, record, parts);
 
   const sendingMs = performance.now();
   const commitment = parts.commitRecords(records, selection.customers);
-  const bytes = await send(round, attempt, sealed, parts);
+  const bytes = await parts.sendUpload(round, attempt, sealed);
   const gasUsed = await commit(round, attempt, selection, sealed, commitment, records, parts);
   const endedMs = performance.now();
   const timingsMs = {
@@ -151,13 +152,13 @@ async function sealUpdate(
   attempt: number,
   record: RoundRecord,
   parts: RoundParts,
-): Promise<SealedUpdate> {
+): Promise<StoredUpdate> {
   const { federation, client, ledger } = parts.chain;
-  const [registered, { keyHolderThreshold }] = await Promise.all([federation.keyHolders(), federation.parameters()]);
-  const keyHolders: Recipient[] = registered.map(({ index, x25519PublicKey }) => ({
-    index,
-    publicKey: fromHex(x25519PublicKey),
-  }));
+  const [keys, registered, { keyHolderThreshold }] = await Promise.all([
+    sealingKeysOf(parts.chain, round),
+    federation.dealers(),
+    federation.parameters(),
+  ]);
   return parts.sealer.seal({
     chainId: client.chainId,
     ledger: ledger.address,
@@ -165,29 +166,12 @@ async function sealUpdate(
     attempt,
     dealer: parts.identity.address,
     seed: record.seed,
+    packing: packingOf(parts.task),
+    dealers: registered.length,
     values,
-    keyHolders,
+    keyHolders: keys,
     threshold: keyHolderThreshold,
   });
-}
-
-/** @returns bytes sent */
-async function send(round: number, attempt: number, sealed: SealedUpdate, parts: RoundParts): Promise<number> {
-  const { payloadHash, sharesRoot, payload, sealedShares } = sealed;
-  const dealer = parts.identity.address;
-  const statement = { dealer, round, attempt, payloadHash, sharesRoot };
-  const signature = signTypedStruct(parts.identity.privateKey, parts.chain.domain, 'Upload', statement);
-  const body = encodeCbor({
-    v: 'concordat/1/upload',
-    dealer,
-    round,
-    attempt,
-    payload,
-    sealedShares: [...sealedShares],
-    signature,
-  });
-  await parts.sendUpload(body);
-  return body.length;
 }
 
 async function commit(
@@ -232,7 +216,7 @@ export async function resume(round: number, record: RoundRecord, parts: RoundPar
     seed: record.seed,
   });
   if (sealed === undefined) return false;
-  await send(round, onChain.attempt, sealed, parts);
+  await parts.sendUpload(round, onChain.attempt, sealed);
   const participation = await parts.participations.read(round);
   if (participation?.attempt === onChain.attempt) {
     await parts.participations.write(round, { ...participation, committed: true });

@@ -1,71 +1,94 @@
-// A key-holder's own shares of a set: each checked against its dealer's commitment on chain, opened, and added up.
+// A key-holder's own shares: each checked against its dealer's commitment on chain, opened, and kept for the answer.
 import { openShare, type SealingKeys } from '../engines/keys/sealing.ts';
 import type { Hex } from '../protocol/bytes.ts';
 import { ConcordatError } from '../protocol/errors.ts';
 import type { AnswerRequest } from '../protocol/messages/answer.ts';
-import { RING_DEGREE } from '../protocol/secagg/block.ts';
-import { refused } from '../protocol/secagg/set.ts';
-import { addShares, decodeShare, type ShareVector } from '../protocol/secagg/shamir.ts';
-import { sealedShareHash, shareAssociatedData, sharesRoot } from '../protocol/secagg/shares.ts';
+import { decodeShare, type ShareVector } from '../protocol/secagg/shamir.ts';
+import { type ShareContext, sealedShareHash, shareAssociatedData, sharesRoot } from '../protocol/secagg/shares.ts';
+import type { Commitment } from './round-facts.ts';
 
-/** The part of a dealer's `commit` on chain that a key-holder holds it to. */
-export interface Commitment {
-  readonly attempt: number;
-  readonly payloadHash: Hex;
-  readonly sharesRoot: Hex;
-}
+export type ShareEntry = AnswerRequest['shares'][number];
 
-interface Own {
-  readonly chain: {
-    readonly chainId: number;
-    readonly ledger: Hex;
-    commitmentOf(round: number, dealer: Hex): Promise<Commitment | undefined>;
-  };
-  readonly index: number;
-  readonly keys: SealingKeys;
-}
-
-/**
- * Σ of this key-holder's shares, mod 65521.
- * @throws ConcordatError SET_REFUSED a dealer has not committed, or the share is not the one under its sharesRoot
- * @throws ConcordatError SHARE_UNREADABLE naming the dealer: sealed to another key, or for another round, attempt or payload
- */
-export async function sumOwnShares(request: AnswerRequest, own: Own): Promise<ShareVector> {
-  const sum = new Uint16Array(RING_DEGREE);
-  for (const entry of request.shares) {
-    const commitment = await own.chain.commitmentOf(request.round, entry.dealer);
-    if (commitment === undefined) throw refused(request.round, `${entry.dealer} has not committed`, entry.dealer);
-    checkUnderRoot(request.round, entry, commitment, own.index);
-    const share = openOwn(request.round, entry, commitment, own);
-    addShares(sum, share);
-    share.fill(0);
-  }
-  return sum;
-}
-
-type Entry = AnswerRequest['shares'][number];
-
-function checkUnderRoot(round: number, entry: Entry, commitment: Commitment, index: number): void {
+/** Why an entry is not the upload that its dealer committed to; undefined when it is. */
+export function foreignTo(entry: ShareEntry, commitment: Commitment, index: number): string | undefined {
   const { dealer, sealedShare, shareHashes } = entry;
   if (sharesRoot(shareHashes) !== commitment.sharesRoot) {
-    throw refused(round, `the share hashes of ${dealer} are not under its sharesRoot on chain`, dealer);
+    return `the share hashes of ${dealer} are not under its sharesRoot on chain`;
   }
   if (shareHashes[index - 1] !== sealedShareHash(sealedShare)) {
-    throw refused(round, `the sealed share of ${dealer} is not the one it committed for key-holder ${index}`, dealer);
+    return `the sealed share of ${dealer} is not the one it committed for key-holder ${index}`;
   }
+  return undefined;
 }
 
-function openOwn(round: number, entry: Entry, commitment: Commitment, own: Own): ShareVector {
-  const { dealer, sealedShare } = entry;
-  const { attempt, payloadHash } = commitment;
-  const { chainId, ledger } = own.chain;
-  const context = { chainId, ledger, round, attempt, dealer, payloadHash };
+interface ShareBookParts {
+  readonly chainId: number;
+  readonly ledger: Hex;
+  readonly index: number;
+  /** How many opened shares may be in memory. */
+  readonly capacity?: number;
+}
+
+export interface ShareBook {
+  readonly contextOf: (round: number, dealer: Hex, commitment: Commitment) => ShareContext;
+  /**
+   * The book keeps the share and wipes it.
+   * @param entry checked to be the one under `commitment`
+   * @throws ConcordatError SHARE_UNREADABLE naming the dealer: sealed to another key, or for another round, attempt or payload
+   */
+  open(round: number, entry: ShareEntry, commitment: Commitment, keys: SealingKeys): ShareVector;
+  /** Overwrites what is kept of a round. */
+  forget(round: number): void;
+}
+
+/** Two rounds of the largest cohort: 17 MB. */
+const MAX_OPENED_SHARES = 2_048;
+
+export function createShareBook(parts: ShareBookParts): ShareBook {
+  const { chainId, ledger, index, capacity = MAX_OPENED_SHARES } = parts;
+  const opened = new Map<string, { readonly round: number; readonly share: ShareVector }>();
+
+  const contextOf = (round: number, dealer: Hex, { attempt, payloadHash }: Commitment): ShareContext => ({
+    chainId,
+    ledger,
+    round,
+    attempt,
+    dealer,
+    payloadHash,
+  });
+
+  function drop(name: string): void {
+    opened.get(name)?.share.fill(0);
+    opened.delete(name);
+  }
+
+  return {
+    contextOf,
+    open(round, entry, commitment, keys) {
+      // an attempt is committed once: it fixes payload and shares
+      const name = `${round}/${entry.dealer}/${commitment.attempt}/${commitment.sharesRoot}`;
+      const known = opened.get(name);
+      if (known !== undefined) return known.share;
+      const share = openOne(contextOf(round, entry.dealer, commitment), entry, index, keys);
+      const oldest = opened.size >= capacity ? opened.keys().next().value : undefined;
+      if (oldest !== undefined) drop(oldest);
+      opened.set(name, { round, share });
+      return share;
+    },
+    forget(round) {
+      for (const [name, entry] of opened) if (entry.round === round) drop(name);
+    },
+  };
+}
+
+function openOne(context: ShareContext, { dealer, sealedShare }: ShareEntry, index: number, keys: SealingKeys) {
   try {
-    const plaintext = openShare(own.keys, sealedShare, shareAssociatedData(context, own.index));
+    const plaintext = openShare(keys, sealedShare, shareAssociatedData(context, index));
     const share = decodeShare(plaintext);
     plaintext.fill(0);
     return share;
   } catch (cause) {
+    const { round } = context;
     throw new ConcordatError('SHARE_UNREADABLE', `the share of ${dealer} does not open`, { round, dealer }, { cause });
   }
 }

@@ -77,11 +77,15 @@ export async function listen(app: Express, port: number, host = '127.0.0.1'): Pr
   };
 }
 
+const MAX_PROBLEM_BYTES = 65_536;
+
 interface RequestOptions {
   readonly method?: 'GET' | 'POST' | 'PUT';
   readonly body?: Uint8Array | string;
   readonly headers?: Record<string, string>;
   readonly timeoutMs?: number;
+  /** A longer answer is refused before it is read to its end. */
+  readonly maxBytes?: number;
 }
 
 /** One request. A problem+json answer becomes the ConcordatError it describes; no answer becomes TIMED_OUT. */
@@ -94,13 +98,28 @@ export async function request(url: string, options: RequestOptions = {}): Promis
       ...(options.headers && { headers: options.headers }),
       ...(options.body !== undefined && { body: options.body as NonNullable<RequestInit['body']> }),
     });
-    const bytes = new Uint8Array(await response.arrayBuffer());
+    const bytes = await readBody(response, options.maxBytes ?? Number.POSITIVE_INFINITY, url);
     if (response.ok) return bytes;
     throw problemToError(bytes, response.status, url);
   } catch (cause) {
     if (cause instanceof ConcordatError) throw cause;
     throw new ConcordatError('TIMED_OUT', `${url} does not answer`, { url }, { cause });
   }
+}
+
+/** @throws ConcordatError MESSAGE_TOO_LARGE */
+async function readBody(response: globalThis.Response, maxBytes: number, url: string): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    bytes += part.length;
+    // a problem document may be longer than the answer that was hoped for
+    if (bytes > Math.max(maxBytes, MAX_PROBLEM_BYTES)) {
+      throw new ConcordatError('MESSAGE_TOO_LARGE', `${url} answers with over ${maxBytes} bytes`);
+    }
+    parts.push(part);
+  }
+  return new Uint8Array(Buffer.concat(parts));
 }
 
 export async function requestJson<T>(url: string, options: RequestOptions = {}): Promise<T> {
@@ -111,7 +130,7 @@ export async function requestJson<T>(url: string, options: RequestOptions = {}):
   return JSON.parse(new TextDecoder().decode(body)) as T;
 }
 
-function problemToError(bytes: Uint8Array, status: number, url: string): ConcordatError {
+export function problemToError(bytes: Uint8Array, status: number, url: string): ConcordatError {
   try {
     const problem = JSON.parse(new TextDecoder().decode(bytes)) as {
       code: ErrorCode;

@@ -16,6 +16,7 @@ export function decodeCbor<T extends z.ZodType>(bytes: Uint8Array, schema: T, ma
     throw new ConcordatError('MESSAGE_TOO_LARGE', `${bytes.length} bytes, at most ${maxBytes}`);
   }
   let value: unknown;
+  let again: Uint8Array;
   try {
     value = decode(bytes, {
       strict: true,
@@ -23,10 +24,12 @@ export function decodeCbor<T extends z.ZodType>(bytes: Uint8Array, schema: T, ma
       allowUndefined: false,
       rejectDuplicateMapKeys: true,
     });
+    // in here, because what just decodes may nest too deep to be encoded
+    again = encodeCbor(value);
   } catch (cause) {
     throw new ConcordatError('MESSAGE_MALFORMED', `not canonical CBOR: ${(cause as Error).message}`, {}, { cause });
   }
-  if (!equalBytes(encodeCbor(value), bytes)) {
+  if (!equalBytes(again, bytes)) {
     throw new ConcordatError('MESSAGE_MALFORMED', 'not canonical CBOR: another encoding of the same value exists');
   }
   const parsed = schema.safeParse(value);

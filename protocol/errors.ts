@@ -85,8 +85,8 @@ export const ERRORS = {
   },
   KEY_WEAK: {
     status: 400,
-    meaning: 'a public key is a low-order point or not a key at all',
-    remedy: 'make a fresh X25519 key and register it',
+    meaning: 'a public key has a low-order point in it or is not a key at all',
+    remedy: 'the key-holder must rotate to a fresh X-Wing key',
   },
   VALUE_OUT_OF_RANGE: {
     status: 400,
@@ -113,6 +113,17 @@ export const ERRORS = {
     meaning: 'a key-holder does not answer for this set',
     remedy: 'read the reason in the detail; the set must be the one finalised on chain',
   },
+  PAYLOAD_NEEDED: {
+    status: 428,
+    meaning: 'a key-holder has yet to see the bytes it must check before it answers',
+    remedy:
+      'PUT each payload named in the fields to /v1/rounds/<round>/payloads/<hash>?aggregate=<hash>, then ask again',
+  },
+  AGGREGATE_MISMATCH: {
+    status: 409,
+    meaning: 'the sum to be opened is not the sum of the payloads that the set committed to',
+    remedy: 'add the payloads again; send those of dealers whose signed fingerprints are wrong as bytes',
+  },
   SHARE_UNREADABLE: {
     status: 422,
     meaning: 'a sealed share does not open under its bound context',
@@ -127,12 +138,22 @@ export const ERRORS = {
   ARTIFACT_CORRUPT: {
     status: 500,
     meaning: 'a cached artefact does not have the hash its manifest states',
-    remedy: 'it is rebuilt; if this comes back, remove the cache folder',
+    remedy: 'it is rebuilt (if this comes back, remove the cache folder); one from a ceremony must be fetched again',
   },
   VERIFICATION_KEY_UNSAFE: {
     status: 500,
     meaning: 'a verification key would accept forged proofs (delta equals gamma or the generator)',
     remedy: 'run a setup with a contribution',
+  },
+  PTAU_UNUSABLE: {
+    status: 422,
+    meaning: 'a powers-of-tau file does not verify, is not prepared for phase 2 or is too small for the circuit',
+    remedy: 'fetch the file again, or bring a larger one; see docs/runbook-ceremony.md',
+  },
+  CEREMONY_INVALID: {
+    status: 422,
+    meaning: 'a step of a ceremony does not hold',
+    remedy: 'do not go on with this folder; get it again from whoever made the step before the one named',
   },
   PROOF_INVALID: { status: 422, meaning: 'a zero-knowledge proof does not verify', remedy: 'prove again' },
   PROOF_UNSATISFIABLE: {

@@ -12,6 +12,8 @@ const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = 
     const audit = program.command('audit').description('re-check everything from chain and transcript');
     (await import('../auditor/cli.ts')).registerAuditCommands(audit);
   },
+  ceremony: async (program) => (await import('./ceremony/command.ts')).registerCeremony(program),
+  consent: async (program) => (await import('./consent/command.ts')).registerConsent(program),
   doctor: async (program) => (await import('./doctor.ts')).registerDoctor(program),
 };
 

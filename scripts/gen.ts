@@ -5,6 +5,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeAbis } from '../engines/chain/write-abis.ts';
 import { circomParams } from './gen/circom.ts';
+import { consentSchemaFiles } from './gen/consent-schema.ts';
 import { drifted } from './gen/drift.ts';
 import { errorsPage } from './gen/errors-page.ts';
 import { limitsPage } from './gen/limits-page.ts';
@@ -13,7 +14,13 @@ import { solidityParams } from './gen/solidity.ts';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const check = process.argv.includes('--check');
 
-const stale = drifted(ROOT, [circomParams(), solidityParams(), errorsPage(), limitsPage(ROOT)]);
+const stale = drifted(ROOT, [
+  circomParams(),
+  solidityParams(),
+  errorsPage(),
+  limitsPage(ROOT),
+  ...consentSchemaFiles(),
+]);
 if (!check) {
   for (const { path, text } of stale) {
     mkdirSync(dirname(join(ROOT, path)), { recursive: true });

@@ -1,7 +1,7 @@
 // 03: the contracts are the ones this history is about, wired to each other, and the verification key is theirs and sound.
 import { hashVerificationKey, parseVerificationKey } from '../../engines/proof/verification-key.ts';
 import { sha256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
-import { CONSENT } from '../../protocol/params.ts';
+import { CONSENT, SECAGG } from '../../protocol/params.ts';
 import type { Evidence } from '../evidence.ts';
 import { genesisBody, textBlob } from '../genesis.ts';
 import { type EventName, eventsOf, placeName } from '../history.ts';
@@ -58,11 +58,14 @@ function checkWiring({ history: { deployment, events } }: Evidence, tally: Tally
   tally.same('registry of the ledger', deployment.ledgerRegistry, deployment.registry);
 }
 
-/** A sum over one dealer is that dealer's update; a threshold nobody can reach, or of none, guards nothing. */
+/** In a sum over two each dealer learns the other's update; a threshold nobody can reach, or of none, guards nothing. */
 function checkParameters({ history: { deployment, events } }: Evidence, tally: Tally): void {
   const { minCohort, keyHolderThreshold, witnessQuorum, metricMaxAgeSeconds } = deployment.parameters;
   const holders = eventsOf(events, 'KeyHolderRegistered');
-  tally.holds('smallest cohort', minCohort >= 2, { expected: '2 or more', got: minCohort });
+  tally.holds('smallest cohort', minCohort >= SECAGG.minCohort, {
+    expected: `${SECAGG.minCohort} or more`,
+    got: minCohort,
+  });
   const reachable = keyHolderThreshold >= 1 && keyHolderThreshold <= holders.length;
   tally.holds('key-holder threshold', reachable, { expected: `1 to ${holders.length}`, got: keyHolderThreshold });
   tally.holds('witness quorum', witnessQuorum >= 1, { expected: '1 or more', got: witnessQuorum });

@@ -1,7 +1,8 @@
-// 04: whoever acted was registered for that role at that moment, and acted in their own name.
-import type { Hex } from '../../protocol/bytes.ts';
+// 04: whoever acted was registered for that role at that moment, and acted in their own name, under keys of their own.
+import { concatBytes, fromHex, type Hex, keccak256, toHex } from '../../protocol/bytes.ts';
+import { SEALING_KEY_BYTES } from '../../protocol/secagg/shares.ts';
 import { type Evidence, entriesOf } from '../evidence.ts';
-import { type ChainEvent, type EventName, placeName } from '../history.ts';
+import { type ChainEvent, type EventName, type EventOf, eventsOf, holdersAtOpening, placeName } from '../history.ts';
 import { type ChainState, replay } from '../replay.ts';
 import { type Check, createTally, type Tally } from './check.ts';
 
@@ -12,12 +13,13 @@ export const membershipCheck: Check = {
     const tally = createTally();
     const final = replay(evidence.history.events, (event, before) => checkActor(event, before, tally));
     checkUploads(evidence, final, tally);
-    checkAnswers(evidence, final, tally);
-    return tally.result();
+    checkAnswers(evidence, tally);
+    const rotations = eventsOf(evidence.history.events, 'KeyRotated').length;
+    return tally.result(`${rotations} sealing keys of ${final.keyHolders.size} key-holders`);
   },
 };
 
-/** An anchor never stops: withdrawals must get through. Neither does giving up a round. */
+/** An anchor never stops: withdrawals must get through. Neither does giving up a round, nor replacing a key. */
 const STOPPED_BY_PAUSE: ReadonlySet<EventName> = new Set([
   'PoliciesAdmitted',
   'SelectionAdmitted',
@@ -39,14 +41,40 @@ function checkActor(event: ChainEvent, before: ChainState, tally: Tally): void {
       tally.same(`${what}: sender`, event.at.sender, event.dealer);
       return;
     case 'RoundOpened':
+      checkKeysOfRound(what, event, before, tally);
+      tally.same(`${what}: sender is the coordinator`, event.at.sender, before.coordinator);
+      return;
     case 'SetFinalised':
     case 'RoundFailed':
     case 'Published':
       tally.same(`${what}: sender is the coordinator`, event.at.sender, before.coordinator);
       return;
+    case 'KeyRotated':
+      checkRotation(what, event, before, tally);
+      return;
     default:
       return;
   }
+}
+
+/** Only its holder replaces a key, by a new one, one epoch after the other: a key that came back could not be erased. */
+function checkRotation(what: string, event: EventOf<'KeyRotated'>, before: ChainState, tally: Tally): void {
+  const { keyHolder, index, epoch, publicKey } = event;
+  const last = before.sealingKeys.get(keyHolder);
+  tally.same(`${what}: sender is the key-holder`, event.at.sender, keyHolder);
+  tally.same(`${what}: index of ${keyHolder}`, index, before.keyHolders.get(keyHolder));
+  tally.same(`${what}: epoch`, epoch, (last?.epoch ?? 0) + 1);
+  tally.same(`${what}: bytes of the key`, fromHex(publicKey).length, SEALING_KEY_BYTES);
+  tally.holds(`${what}: the key is new`, publicKey !== last?.publicKey);
+}
+
+/** What dealers seal to: the key in force of every key-holder, in the order of their indices. */
+function checkKeysOfRound(what: string, event: EventOf<'RoundOpened'>, before: ChainState, tally: Tally): void {
+  const holders = [...before.keyHolders].sort(([, a], [, b]) => a - b).map(([keyHolder]) => keyHolder);
+  const keys = holders.flatMap((keyHolder) => before.sealingKeys.get(keyHolder) ?? []);
+  tally.same(`${what}: key-holders with a sealing key`, keys.length, holders.length);
+  const hashes = keys.map(({ publicKey }) => keccak256(fromHex(publicKey)));
+  tally.same(`${what}: hash of the sealing keys`, event.keysHash, toHex(keccak256(concatBytes(...hashes))));
 }
 
 /** An upload of somebody who never was a dealer has no place in the transcript, in a set or not. */
@@ -61,21 +89,10 @@ function checkUploads({ bundle, history }: Evidence, final: ChainState, tally: T
   }
 }
 
-/** Shares were dealt to the key-holders of the moment of sealing: one that came later cannot hold any. */
-function checkAnswers({ bundle, history }: Evidence, final: ChainState, tally: Tally): void {
+/** Shares are dealt to the key-holders of the moment of opening: one that came later cannot hold any. */
+function checkAnswers({ bundle, history }: Evidence, tally: Tally): void {
   for (const { seq, body } of entriesOf(bundle, 'answer')) {
-    const finalised = final.rounds.get(body.round)?.finalised;
-    const before = finalised && holdersBefore(history.events, finalised);
-    const what = `entry ${seq}: ${body.keyHolder} was a key-holder when the set of round ${body.round} was fixed`;
-    tally.holds(what, before?.has(body.keyHolder) ?? false);
+    const what = `entry ${seq}: ${body.keyHolder} was a key-holder when round ${body.round} opened`;
+    tally.holds(what, holdersAtOpening(history, body.round).has(body.keyHolder));
   }
-}
-
-function holdersBefore(events: readonly ChainEvent[], end: ChainEvent): ReadonlySet<Hex> {
-  const holders = new Set<Hex>();
-  for (const event of events) {
-    if (event === end) break;
-    if (event.name === 'KeyHolderRegistered') holders.add(event.keyHolder);
-  }
-  return holders;
 }

@@ -1,21 +1,31 @@
-// 10: each round ran its course once: opened, one set of dealers who had committed, then published or failed.
+// 10: each round ran its course once: opened, one set of dealers who had committed and whose sum fits, then published or failed.
+import { SECAGG } from '../../protocol/params.ts';
+import { requireFits } from '../../protocol/secagg/packing.ts';
 import { requireAnswerableSet } from '../../protocol/secagg/set.ts';
 import type { Evidence } from '../evidence.ts';
+import { type Genesis, readGenesis } from '../genesis.ts';
 import { type ChainEvent, type EventOf, placeName } from '../history.ts';
 import { type ChainState, replay } from '../replay.ts';
 import { type Check, createTally, messageOf, type Tally } from './check.ts';
 
 export const setCheck: Check = {
   id: '10',
-  title: 'Each round fixed one set, of dealers who had committed, and of enough of them',
+  title: 'Each round fixed one set, of dealers who had committed: enough of them, and no more than the sum holds',
   async run(evidence) {
     const tally = createTally();
-    replay(evidence.history.events, (event, before) => checkStep(evidence, event, before, tally));
+    const genesis = await tally.needs('genesis: task and data contract', () => readGenesis(evidence));
+    replay(evidence.history.events, (event, before) => checkStep(evidence, genesis, event, before, tally));
     return tally.result();
   },
 };
 
-function checkStep(evidence: Evidence, event: ChainEvent, before: ChainState, tally: Tally): void {
+function checkStep(
+  evidence: Evidence,
+  genesis: Genesis | undefined,
+  event: ChainEvent,
+  before: ChainState,
+  tally: Tally,
+): void {
   if (event.name === 'RoundOpened') {
     tally.same(`number of the round opened at ${placeName(event.at)}`, event.round, before.rounds.size + 1);
     return;
@@ -33,6 +43,7 @@ function checkStep(evidence: Evidence, event: ChainEvent, before: ChainState, ta
   if (event.name === 'SetFinalised') {
     tally.holds(`${what}: the only set of the round`, finalised === undefined);
     checkSet(evidence, what, event, before, tally);
+    checkSize(evidence, genesis, what, event, tally);
   }
 }
 
@@ -49,12 +60,33 @@ function checkSet(
   tally.holds(`${what}: dealers strictly ascending`, ascending);
   for (const dealer of dealers) tally.holds(`${what}: ${dealer} had committed`, commits?.has(dealer) ?? false);
   const { minCohort } = evidence.history.deployment.parameters;
-  tally.holds(`${what}: size`, dealers.length >= minCohort, { expected: `${minCohort} or more`, got: dealers.length });
-  try {
+  allows(tally, `${what}: key-holders may answer for it`, () => {
     // the rule that key-holders answer by; a dealer removed since its commit still counts
     requireAnswerableSet({ round, finalised: dealers, minCohort, registered: [...(commits?.keys() ?? [])] });
-    tally.holds(`${what}: key-holders may answer for it`, true);
+  });
+}
+
+/** Too few, and each learns much of the others; too many, and values run into each other. */
+function checkSize(
+  evidence: Evidence,
+  genesis: Genesis | undefined,
+  what: string,
+  { dealers }: EventOf<'SetFinalised'>,
+  tally: Tally,
+): void {
+  const { minCohort } = evidence.history.deployment.parameters;
+  const least = Math.max(SECAGG.minCohort, minCohort, genesis?.task.cohort.min ?? 0);
+  tally.holds(`${what}: size`, dealers.length >= least, { expected: `${least} or more`, got: dealers.length });
+  if (genesis === undefined) tally.unsure(`${what}: packing`, 'no task to tell it');
+  else allows(tally, `${what}: the packing holds its sum`, () => requireFits(dealers.length, genesis.packing));
+}
+
+/** One thing looked at: the protocol's own rule does not refuse it. */
+function allows(tally: Tally, what: string, rule: () => void): void {
+  try {
+    rule();
+    tally.holds(what, true);
   } catch (cause) {
-    tally.fails(`${what}: key-holders may answer for it`, messageOf(cause));
+    tally.fails(what, messageOf(cause));
   }
 }

@@ -1,18 +1,20 @@
-// 11: what each dealer of a set sent is what it committed to on chain: signed by it, well-formed, and used once.
+// 11: what each dealer of a set sent is what it committed to on chain: signed by it, well-formed, used once, and dealt soundly.
 import type { Hex } from '../../protocol/bytes.ts';
-import { decodePayload } from '../../protocol/secagg/payload.ts';
 import { SEALED_SHARE_BYTES, sharesRoot } from '../../protocol/secagg/shares.ts';
 import { type Evidence, entriesOf, type Located, signerOf } from '../evidence.ts';
 import { type Genesis, readGenesis } from '../genesis.ts';
-import { type ChainEvent, type EventOf, eventsOf } from '../history.ts';
+import { type EventOf, eventsOf, holdersAtOpening } from '../history.ts';
 import { replay } from '../replay.ts';
+import { forEachBlock, roundsGivenUp } from '../rounds.ts';
 import { type Check, createTally, type Tally } from './check.ts';
+import { checkVouches } from './vouches.ts';
 
 type Upload = Located<'upload'>;
 
 export const uploadsCheck: Check = {
   id: '11',
-  title: 'Every upload in a set is the one its dealer signed and committed to, well-formed and used once',
+  title:
+    'Every upload in a set is the one its dealer committed to, well-formed, used once, and vouched for by key-holders',
   async run(evidence) {
     const tally = createTally();
     const genesis = await tally.needs('genesis: task and data contract', () => readGenesis(evidence));
@@ -20,7 +22,8 @@ export const uploadsCheck: Check = {
     for (const upload of uploads) await checkUpload(evidence, upload, genesis, tally);
     checkSets(evidence, uploads, tally);
     checkUsedOnce(evidence, tally);
-    return tally.result(`${uploads.length} uploads`);
+    const notes = await checkVouches(evidence, tally);
+    return tally.result([`${uploads.length} uploads`, ...notes].join('; '));
   },
 };
 
@@ -44,8 +47,8 @@ async function checkUpload(
   tally.same(`${what}: signed by`, signerOf(evidence, 'Upload', signed, body.signature), body.dealer);
   if (genesis === undefined) tally.unsure(`${what}: payload`, 'no task to tell its size');
   else
-    await tally.attempt(`${what}: payload`, async () =>
-      decodePayload(await evidence.bundle.blob(body.payload), genesis.blocks),
+    await tally.attempt(`${what}: payload`, () =>
+      forEachBlock(evidence, body.payload, genesis.blocks, () => undefined),
     );
   for (const [i, hash] of body.sealedShares.entries()) {
     await tally.attempt(`${what}: sealed share ${i + 1}`, async () => {
@@ -56,12 +59,16 @@ async function checkUpload(
 }
 
 /** Every member of every set has the upload in the transcript that its last commit before the set names. */
-function checkSets({ history }: Evidence, uploads: readonly Upload[], tally: Tally): void {
+function checkSets(evidence: Evidence, uploads: readonly Upload[], tally: Tally): void {
+  const { history } = evidence;
+  const abandoned = roundsGivenUp(evidence);
   replay(history.events, (event, before) => {
-    if (event.name !== 'SetFinalised') return;
+    // a dealer that commits anew at the last moment and uploads nothing has the round given up
+    if (event.name !== 'SetFinalised' || abandoned.has(event.round)) return;
     for (const dealer of event.dealers) {
       const commit = before.rounds.get(event.round)?.commits.get(dealer);
-      if (commit !== undefined) checkMember(commit, holdersAt(history.events, commit), uploads, tally);
+      const holders = holdersAtOpening(history, event.round).size;
+      if (commit !== undefined) checkMember(commit, holders, uploads, tally);
     }
   });
 }
@@ -77,9 +84,6 @@ function checkMember(commit: EventOf<'Committed'>, holders: number, uploads: rea
     tally.same(`${what}: one sealed share per key-holder`, upload.body.sealedShares.length, holders);
   }
 }
-
-const holdersAt = (events: readonly ChainEvent[], moment: ChainEvent): number =>
-  eventsOf(events.slice(0, events.indexOf(moment)), 'KeyHolderRegistered').length;
 
 /** A ciphertext that counts twice is somebody's data counted twice, or a copy of somebody else's. */
 function checkUsedOnce({ history }: Evidence, tally: Tally): void {

@@ -1,15 +1,17 @@
-// 13: enough key-holders answered for this very set, on one polynomial, and the sum opens to what is stated. With SEAL.
+// 13: enough key-holders answered for this very set and sum, on one polynomial, and it opens to what is stated. With SEAL.
 import { fromHex, type Hex, sha256, toHex } from '../../protocol/bytes.ts';
-import { RING_DEGREE, VALUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
-import { findOutliers } from '../../protocol/secagg/liars.ts';
+import { ConcordatError } from '../../protocol/errors.ts';
+import { RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
+import { SHARE_PRIME } from '../../protocol/secagg/field.ts';
 import { createNoiseMeter } from '../../protocol/secagg/noise.ts';
-import { createPackingProfile, unpackSums } from '../../protocol/secagg/packing.ts';
+import { unpackSums } from '../../protocol/secagg/packing.ts';
 import { setHash } from '../../protocol/secagg/set.ts';
-import { decodeShare, type IndexedShare, reconstruct } from '../../protocol/secagg/shamir.ts';
-import { type Evidence, entriesOf, signerOf } from '../evidence.ts';
+import { decodeAnswer, type IndexedShare } from '../../protocol/secagg/shamir.ts';
+import { whoAgrees } from '../agreement.ts';
+import { type BodyOf, type Evidence, entriesOf, signerOf } from '../evidence.ts';
 import { type Genesis, readGenesis } from '../genesis.ts';
-import { eventsOf } from '../history.ts';
-import { type AuditedRound, payloadBlob, roundsWith, theEntry, wordsOf } from '../rounds.ts';
+import { holdersAtOpening } from '../history.ts';
+import { type AuditedRound, forEachBlock, roundsWith, theEntry, wordsOf } from '../rounds.ts';
 import { type Check, createTally, type Tally } from './check.ts';
 
 export const openingCheck: Check = {
@@ -19,107 +21,159 @@ export const openingCheck: Check = {
     const tally = createTally();
     const genesis = await tally.needs('genesis: task and data contract', () => readGenesis(evidence));
     const rounds = roundsWith(evidence, 'opened');
-    const noise: string[] = [];
+    const notes: string[] = [];
     for (const round of rounds) {
       const what = `round ${round.round}`;
       if (genesis === undefined) tally.unsure(`${what}: opening`, 'no task to tell its size');
       else if (round.finalised === undefined) tally.fails(`${what}: opened`, 'no set was fixed on chain');
       else {
-        const keySum = await tally.attempt(`${what}: answers`, () => checkAnswers(evidence, round, tally));
+        const secretSum = await tally.attempt(`${what}: sum of the keys`, () => readKeySum(evidence, round));
+        if (secretSum === undefined) continue;
+        await tally.attempt(`${what}: answers`, async () => {
+          notes.push(...(await checkAnswers(evidence, round, secretSum, tally)));
+        });
         await tally.attempt(`${what}: opening`, async () => {
-          noise.push(await checkOpening(evidence, genesis, round, keySum, tally));
+          notes.push(await checkOpening(evidence, genesis, round, secretSum, tally));
         });
       }
     }
-    return tally.result(noise.join('; '));
+    return tally.result(notes.join('; '));
   },
 };
 
-/** @returns the sum of the one-time keys as the answers make it; undefined when they do not agree on one */
-async function checkAnswers(evidence: Evidence, round: AuditedRound, tally: Tally): Promise<Int32Array | undefined> {
+/** Beyond half the field of the shares no sum of keys can be, and SEAL is never given what cannot be. */
+async function readKeySum(evidence: Evidence, { round }: AuditedRound): Promise<Int32Array> {
+  const view = wordsOf(await evidence.bundle.blob(theEntry(evidence, 'opened', round).keySum), RING_DEGREE);
+  const keySum = Int32Array.from({ length: RING_DEGREE }, (_, i) => view.getInt32(4 * i, true));
+  const wide = keySum.findIndex((s) => Math.abs(s) > SHARE_PRIME / 2);
+  if (wide !== -1)
+    throw new ConcordatError('MESSAGE_MALFORMED', `coefficient ${wide} of the sum of the keys: ${keySum[wide]}`);
+  return keySum;
+}
+
+/** @returns the key-holders that were outvoted: the sum stands without them */
+async function checkAnswers(
+  evidence: Evidence,
+  round: AuditedRound,
+  secretSum: Int32Array,
+  tally: Tally,
+): Promise<string[]> {
   const what = `round ${round.round}`;
   const { keyHolderThreshold } = evidence.history.deployment.parameters;
-  const hash = setHash(round.round, round.finalised?.dealers ?? []);
-  const indices = new Map(eventsOf(evidence.history.events, 'KeyHolderRegistered').map((e) => [e.keyHolder, e.index]));
-  // by index: a key-holder that answers twice is one, and must have answered the same
-  const answers = new Map<number, { readonly share: IndexedShare; readonly answerHash: Hex }>();
+  const { answers, malformed } = await readAnswers(evidence, round, tally);
+  const enough = answers.length >= keyHolderThreshold;
+  tally.holds(`${what}: answers`, enough, { expected: `${keyHolderThreshold} or more`, got: answers.length });
+  if (!enough) return [];
+  const agreement = whoAgrees(answers, keyHolderThreshold, secretSum);
+  tally.holds(`${what}: answers that make the sum of the keys`, agreement !== undefined, {
+    expected: `${keyHolderThreshold} or more on one polynomial`,
+    got: `none so among those of key-holders ${answers.map(({ index }) => index).join()}`,
+  });
+  const names = new Map([...holdersAtOpening(evidence.history, round.round)].map(([holder, index]) => [index, holder]));
+  const outvoted = [...malformed, ...(agreement?.outvoted ?? [])].sort((a, b) => a - b);
+  return outvoted.map(
+    (index) => `${what}: key-holder ${index} (${names.get(index)}) answered falsely and was outvoted`,
+  );
+}
+
+interface Answers {
+  /** As they stand in the transcript, which is how the coordinator tried them. */
+  readonly answers: readonly IndexedShare[];
+  /** Signed, and yet no answer at all. */
+  readonly malformed: readonly number[];
+}
+
+async function readAnswers(evidence: Evidence, round: AuditedRound, tally: Tally): Promise<Answers> {
+  const { aggregate } = theEntry(evidence, 'aggregate', round.round);
+  const indices = holdersAtOpening(evidence.history, round.round);
+  // a key-holder that answers twice is one
+  const known = new Map<number, IndexedShare | undefined>();
   for (const { body } of entriesOf(evidence.bundle, 'answer')) {
     if (body.round !== round.round) continue;
-    const { keyHolder, answer: answerHash } = body;
-    const signer = signerOf(
-      evidence,
-      'Answer',
-      { keyHolder, round: round.round, setHash: hash, answerHash },
-      body.signature,
-    );
-    tally.same(`${what}, answer of ${keyHolder}: signed for this set by`, signer, keyHolder);
-    const index = indices.get(keyHolder);
-    tally.holds(`${what}, answer of ${keyHolder}: from a registered key-holder`, index !== undefined);
-    if (index === undefined) continue;
-    const known = answers.get(index);
-    tally.holds(
-      `${what}, answer of ${keyHolder}: the only one`,
-      known === undefined || known.answerHash === answerHash,
-    );
-    const bytes = await evidence.bundle.blob(answerHash);
-    answers.set(index, { share: { index, share: decodeShare(bytes) }, answerHash });
+    const what = `round ${round.round}, answer of ${body.keyHolder}`;
+    const signed = tally.same(`${what}: signed for this set by`, answerSigner(evidence, round, body), body.keyHolder);
+    const ofThis = tally.same(`${what}: for this aggregate`, body.aggregate, aggregate);
+    const index = indices.get(body.keyHolder);
+    tally.holds(`${what}: from a registered key-holder`, index !== undefined);
+    if (index === undefined || !signed || !ofThis) continue;
+    tally.holds(`[TRA-4] ${what}: the only one`, !known.has(index));
+    known.set(index, decoded(index, await evidence.bundle.blob(body.answer)));
   }
-  const shares = [...answers.values()].map(({ share }) => share).sort((a, b) => a.index - b.index);
-  const enough = shares.length >= keyHolderThreshold;
-  tally.holds(`${what}: answers`, enough, { expected: `${keyHolderThreshold} or more`, got: shares.length });
-  if (!enough) return undefined;
-  const { agreeing, outliers } = findOutliers(shares, keyHolderThreshold);
-  const agreed = agreeing !== undefined && outliers.length === 0;
-  tally.holds(`${what}: all answers lie on one polynomial`, agreed, {
-    got: `off it: key-holders ${outliers.join() || 'unknown'}`,
-  });
-  return agreeing && reconstruct(agreeing.slice(0, keyHolderThreshold));
+  return {
+    answers: [...known.values()].flatMap((share) => share ?? []),
+    malformed: [...known].flatMap(([index, share]) => (share === undefined ? [index] : [])),
+  };
+}
+
+function answerSigner(evidence: Evidence, round: AuditedRound, body: BodyOf<'answer'>): Hex | undefined {
+  const { keyHolder, aggregate: aggregateHash, answer: answerHash, signature } = body;
+  const hash = setHash(round.round, round.finalised?.dealers ?? []);
+  const statement = { keyHolder, round: round.round, setHash: hash, aggregateHash, answerHash };
+  return signerOf(evidence, 'Answer', statement, signature);
+}
+
+function decoded(index: number, bytes: Uint8Array): IndexedShare | undefined {
+  try {
+    return { index, share: decodeAnswer(bytes) };
+  } catch (cause) {
+    if (cause instanceof ConcordatError && cause.code === 'MESSAGE_MALFORMED') return undefined;
+    throw cause;
+  }
 }
 
 async function checkOpening(
   evidence: Evidence,
   genesis: Genesis,
   round: AuditedRound,
-  keySum: Int32Array | undefined,
+  secretSum: Int32Array,
   tally: Tally,
 ): Promise<string> {
   const what = `round ${round.round}`;
   const entry = theEntry(evidence, 'opened', round.round);
-  if (keySum === undefined) tally.unsure(`${what}: sum of the keys`, 'the answers do not determine it');
-  else {
-    const stated = wordsOf(await evidence.bundle.blob(entry.keySum), RING_DEGREE);
-    const wrong = keySum.findIndex((s, i) => s !== stated.getInt32(4 * i, true));
-    tally.holds(`${what}: sum of the keys, against the answers`, wrong === -1, {
-      got: `differs from coefficient ${wrong} on`,
-    });
-  }
-  const secretSum = keySum ?? readKeySum(await evidence.bundle.blob(entry.keySum));
-  const aggregate = await payloadBlob(evidence, theEntry(evidence, 'aggregate', round.round).aggregate, genesis.blocks);
-  const slots = new Uint32Array(genesis.blocks * VALUES_PER_BLOCK);
-  const meter = createNoiseMeter(round.members.length);
-  const opener = await evidence.engines.opener();
-  const seed = fromHex(round.opened?.seed ?? toHex(sha256(new Uint8Array())));
-  opener.open({ seed, secretSum, aggregate: aggregate.residues, values: slots, onNoise: (error) => meter.add(error) });
-  const report = meter.report();
-  const [low, high] = report.sumSquaresAllowed.map((bound) => bound / report.samples);
-  const measured = `variance ${(report.sumSquares / report.samples).toFixed(2)}, largest ${report.maxAbs}`;
+  const { slots, noise } = await openSum(evidence, genesis, round, secretSum);
+  const [low, high] = noise.sumSquaresAllowed.map((bound) => bound / noise.samples);
+  const measured = `variance ${(noise.sumSquares / noise.samples).toFixed(2)}, largest ${noise.maxAbs}`;
   tally.holds(
     `${what}: [AGG-1] what is left looks like the noise of ${round.members.length} honest dealers`,
-    report.clean,
+    noise.clean,
     {
-      expected: `variance ${low?.toFixed(2)} to ${high?.toFixed(2)}, below ${report.maxAbsAllowed}`,
+      expected: `variance ${low?.toFixed(2)} to ${high?.toFixed(2)}, below ${noise.maxAbsAllowed}`,
       got: measured,
     },
   );
-  tally.same(`${what}: largest noise stated`, entry.maxNoise, report.maxAbs);
-  const values = unpackSums(slots, genesis.valueCount, round.members.length, createPackingProfile());
+  tally.same(`${what}: largest noise stated`, entry.maxNoise, noise.maxAbs);
+  const values = unpackSums(slots, genesis.valueCount, round.members.length, genesis.packing);
   const stated = wordsOf(await evidence.bundle.blob(entry.values), genesis.valueCount);
   const wrong = values.findIndex((value, i) => value !== stated.getUint32(4 * i, true));
   tally.holds(`${what}: values, against the opening`, wrong === -1, { got: `differ from value ${wrong} on` });
   return `round ${round.round}: ${measured}`;
 }
 
-function readKeySum(bytes: Uint8Array): Int32Array {
-  const view = wordsOf(bytes, RING_DEGREE);
-  return Int32Array.from({ length: RING_DEGREE }, (_, i) => view.getInt32(4 * i, true));
+/** SEAL keeps the key loaded for a run of blocks; so many at once are 800 KB. */
+const BLOCKS_AT_ONCE = 16;
+
+async function openSum(evidence: Evidence, { blocks, packing }: Genesis, round: AuditedRound, secretSum: Int32Array) {
+  const { aggregate } = theEntry(evidence, 'aggregate', round.round);
+  const { valuesPerBlock } = packing;
+  const slots = new Uint32Array(blocks * valuesPerBlock);
+  const meter = createNoiseMeter(round.members.length);
+  const opener = await evidence.engines.opener();
+  const seed = fromHex(round.opened?.seed ?? toHex(sha256(new Uint8Array())));
+  const run = new Uint32Array(BLOCKS_AT_ONCE * RESIDUES_PER_BLOCK);
+  await forEachBlock(evidence, aggregate, blocks, (index, residues) => {
+    const inRun = index % BLOCKS_AT_ONCE;
+    run.set(residues, inRun * RESIDUES_PER_BLOCK);
+    if (inRun + 1 < BLOCKS_AT_ONCE && index + 1 < blocks) return;
+    const firstBlock = index - inRun;
+    opener.open({
+      seed,
+      secretSum,
+      packing,
+      firstBlock,
+      aggregate: run.subarray(0, (inRun + 1) * RESIDUES_PER_BLOCK),
+      values: slots.subarray(firstBlock * valuesPerBlock, (index + 1) * valuesPerBlock),
+      onNoise: (error) => meter.add(error),
+    });
+  });
+  return { slots, noise: meter.report() };
 }

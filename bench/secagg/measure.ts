@@ -25,13 +25,13 @@ export const perSecond = (count: number, ms: number): number => Math.round((coun
 /** The largest the process has ever been. */
 export const peakRssMb = (): number => Math.round(process.resourceUsage().maxRSS / 1024);
 
-/** The same values in every run: a linear congruential walk over 16 bits, from the dealer's number. */
-export function valuesOf(dealer: number, count: number): Uint16Array {
+/** The same values in every run: a linear congruential walk over the top bits, from the dealer's number. */
+export function valuesOf(dealer: number, count: number, valueBits = 16): Uint16Array {
   const values = new Uint16Array(count);
   let x = dealer + 1;
   for (let j = 0; j < count; j++) {
     x = (Math.imul(x, 1_664_525) + 1_013_904_223) >>> 0;
-    values[j] = x >>> 16;
+    values[j] = x >>> (32 - valueBits);
   }
   return values;
 }

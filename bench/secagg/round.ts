@@ -1,16 +1,19 @@
 // One round of secure aggregation as the services run it, without network and chain: every dealer, one after the other.
 import { createHash } from 'node:crypto';
-import { createAdder } from '../../coordinator/aggregate/sum.ts';
 import { openSum } from '../../coordinator/opening/open.ts';
-import { createSealer } from '../../edge-node/seal/seal.ts';
+import { createSealer, type SealRequest } from '../../edge-node/seal/seal.ts';
 import { generateSealingKeys, openShare } from '../../engines/keys/sealing.ts';
 import type { RingOpener } from '../../engines/ring/open.ts';
 import type { Ring } from '../../engines/ring/ring.ts';
+import { nodeShake128 } from '../../engines/ring/shake.ts';
 import { type Hex, toHex } from '../../protocol/bytes.ts';
 import { encodeCbor } from '../../protocol/codec.ts';
-import { RING_DEGREE } from '../../protocol/secagg/block.ts';
-import { blocksFor } from '../../protocol/secagg/packing.ts';
-import { decodePayload, payloadHash } from '../../protocol/secagg/payload.ts';
+import { RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
+import { createFingerprinter, fingerprintsAddUp } from '../../protocol/secagg/fingerprint.ts';
+import { sharingHolds, type TestPoint, testCombination, testValue } from '../../protocol/secagg/linear-test.ts';
+import { blocksFor, type PackingName, packingProfile } from '../../protocol/secagg/packing.ts';
+import { blockOf, createPayloadParser, decodePayload, payloadBytes } from '../../protocol/secagg/payload.ts';
+import { unpackResidues } from '../../protocol/secagg/residue-bits.ts';
 import { addShares, decodeShare, encodeShare } from '../../protocol/secagg/shamir.ts';
 import { shareAssociatedData } from '../../protocol/secagg/shares.ts';
 import { type Spread, spreadOf, timed, valuesOf } from './measure.ts';
@@ -20,21 +23,25 @@ export interface RoundShape {
   readonly dealers: number;
   readonly keyHolders: number;
   readonly threshold: number;
+  readonly packing: PackingName;
+  readonly valueBits: number;
 }
 
 export interface RoundResult {
-  /** A dealer's whole work: packing, ring, hash of the payload, shares sealed to the key-holders. */
+  /** A dealer's whole work: packing, ring, bits, hash of the payload, shares sealed to the key-holders. */
   readonly seal: Spread;
   /** The ring's part of it: what the engine does. */
   readonly sealRing: Spread;
   /** Before anything was compiled to machine code. */
   readonly firstSealMs: number;
-  /** One payload into the sum. */
+  /** One payload into the sum, from its packed words. */
   readonly add: Spread;
   /** What the coordinator does besides when a payload arrives: hash it, and check every residue. */
   readonly admit: Spread;
-  /** One key-holder opens one dealer's share and adds it. */
+  /** One key-holder opens one dealer's share, vouches for it and adds it. */
   readonly keyHolder: Spread;
+  /** Fingerprint of one payload. */
+  readonly fingerprint: Spread;
   /** From the answers to the sums, with the check of the noise. */
   readonly open: Spread;
   readonly openRing: Spread;
@@ -53,12 +60,13 @@ const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(by
 
 export function runRound(ring: Ring, opener: RingOpener, shape: RoundShape): RoundResult {
   const { params, dealers, threshold } = shape;
-  const blocks = blocksFor(params);
+  const packing = packingProfile(shape.packing, shape.valueBits);
+  const blocks = blocksFor(params, packing);
   const keys = Array.from({ length: shape.keyHolders }, () => generateSealingKeys());
   const keyHolders = keys.map(({ publicKey }, i) => ({ index: i + 1, publicKey }));
   const answers = keys.map(() => new Uint16Array(RING_DEGREE));
   const truth = new Uint32Array(params);
-  const times = { seal: [], ring: [], add: [], admit: [], keyHolder: [] } as Record<string, number[]>;
+  const times = { seal: [], ring: [], add: [], admit: [], keyHolder: [], fingerprint: [] } as Record<string, number[]>;
   const note = (what: string, ms: number) => times[what]?.push(ms);
 
   let ringMs = 0;
@@ -69,38 +77,77 @@ export function runRound(ring: Ring, opener: RingOpener, shape: RoundShape): Rou
     },
   };
   const sealer = createSealer({ ring: watched });
-  const adder = createAdder({ ring }, blocks);
+  const sum = new Uint32Array(blocks * RESIDUES_PER_BLOCK);
+  const payload = new Uint8Array(payloadBytes(blocks));
+  const challenge = sha256(payload);
+  const fingerprints: Uint8Array[] = [];
+  const block = new Uint32Array(RESIDUES_PER_BLOCK);
   let uploadBytes = 0;
+  let sound = true;
 
   for (let d = 0; d < dealers; d++) {
-    const [dealer, values] = [addressOf(d), valuesOf(d, params)];
+    const dealer = addressOf(d);
+    const values = valuesOf(d, params, shape.valueBits);
     for (let j = 0; j < params; j++) truth[j] = (truth[j] ?? 0) + (values[j] ?? 0);
+    const request: SealRequest = { ...ROUND, dealer, seed: SEED, packing, dealers, values, keyHolders, threshold };
+    let at = 0;
     ringMs = 0;
-    const sealed = timed(() => sealer.seal({ ...ROUND, dealer, seed: SEED, values, keyHolders, threshold }));
+    const sealed = timed(() =>
+      sealer.seal(request, (part) => {
+        payload.set(part, at);
+        at += part.length;
+      }),
+    );
     note('seal', sealed.ms);
     note('ring', ringMs);
-    const update = sealed.result;
+    const { payloadHash, sharesRoot, sealedShares } = sealed.result;
     const admitted = timed(() => {
-      payloadHash(update.payload, sha256);
-      return decodePayload(update.payload, blocks);
+      const parser = createPayloadParser(blocks, () => undefined);
+      const hash = createHash('sha256').update(payload);
+      parser.push(payload);
+      parser.end();
+      return hash.digest();
     });
     note('admit', admitted.ms);
-    note('add', timed(() => adder.add(admitted.result)).ms);
-    keys.forEach((key, i) => {
-      const context = shareAssociatedData({ ...ROUND, dealer, payloadHash: update.payloadHash }, i + 1);
-      const answer = answers[i] ?? new Uint16Array();
-      const share = update.sealedShares[i] ?? new Uint8Array();
-      note('keyHolder', timed(() => addShares(answer, decodeShare(openShare(key, share, context)))).ms);
+    sound &&= toHex(admitted.result) === payloadHash;
+    const decoded = decodePayload(payload, blocks);
+    note('add', timed(() => ring.addPacked(sum, decoded.words)).ms);
+    const printed = timed(() => {
+      const fingerprinter = createFingerprinter(challenge, nodeShake128);
+      for (let k = 0; k < blocks; k++) {
+        unpackResidues(blockOf(decoded, k), block);
+        fingerprinter.addBlock(k, block);
+      }
+      return fingerprinter.finish();
     });
+    note('fingerprint', printed.ms);
+    fingerprints.push(printed.result);
+
+    const context = { ...ROUND, dealer, payloadHash };
+    const points: TestPoint[] = keys.map((key, i) => {
+      const worked = timed(() => {
+        const sealedShare = sealedShares[i] ?? new Uint8Array();
+        const share = decodeShare(openShare(key, sealedShare, shareAssociatedData(context, i + 1)));
+        const value = testValue(share, testCombination(context, sharesRoot, nodeShake128));
+        addShares(answers[i] ?? new Uint16Array(), share);
+        return value;
+      });
+      note('keyHolder', worked.ms);
+      return { index: i + 1, value: worked.result };
+    });
+    sound &&= sharingHolds(points, threshold);
     if (d === 0) {
-      const { payload, sealedShares } = update;
-      const { round, attempt } = ROUND;
-      const message = { v: 'concordat/1/upload', dealer, round, attempt, payload, signature: SIGNATURE };
-      uploadBytes = encodeCbor({ ...message, sealedShares: [...sealedShares] }).length;
+      const message = { v: 'concordat/1/upload', dealer, round: 1, attempt: 1, payloadHash, signature: SIGNATURE };
+      uploadBytes = payload.length + encodeCbor({ ...message, sealedShares: [...sealedShares] }).length;
     }
   }
 
-  const { payload: aggregate } = adder.finish();
+  const fingerprinter = createFingerprinter(challenge, nodeShake128);
+  for (let k = 0; k < blocks; k++) {
+    fingerprinter.addBlock(k, sum.subarray(k * RESIDUES_PER_BLOCK, (k + 1) * RESIDUES_PER_BLOCK));
+  }
+  sound &&= fingerprintsAddUp(fingerprints, fingerprinter.finish());
+
   let openRingMs = 0;
   const watchedOpener: RingOpener = {
     ...opener,
@@ -109,14 +156,16 @@ export function runRound(ring: Ring, opener: RingOpener, shape: RoundShape): Rou
     },
   };
   const encoded = answers.map((answer, i) => ({ index: i + 1, bytes: encodeShare(answer) }));
-  const request = { seed: SEED, aggregate, dealers, valueCount: params, threshold, answers: encoded };
+  const request = { seed: SEED, packing, aggregate: sum, dealers, valueCount: params, threshold, answers: encoded };
   const ringTimes: number[] = [];
-  const openings = Array.from({ length: OPENINGS }, () => {
+  const openTimes: number[] = [];
+  for (let i = 0; i < OPENINGS; i++) {
     openRingMs = 0;
-    const opening = timed(() => openSum(watchedOpener, request));
+    const { result, ms } = timed(() => openSum(watchedOpener, request));
     ringTimes.push(openRingMs);
-    return opening;
-  });
+    openTimes.push(ms);
+    sound &&= result.values.length === params && result.values.every((value, j) => value === truth[j]);
+  }
   const [firstSealMs = Number.NaN] = times.seal ?? [];
   return {
     seal: spreadOf(times.seal ?? []),
@@ -125,12 +174,10 @@ export function runRound(ring: Ring, opener: RingOpener, shape: RoundShape): Rou
     add: spreadOf(times.add ?? []),
     admit: spreadOf(times.admit ?? []),
     keyHolder: spreadOf(times.keyHolder ?? []),
-    open: spreadOf(openings.map(({ ms }) => ms)),
+    fingerprint: spreadOf(times.fingerprint ?? []),
+    open: spreadOf(openTimes),
     openRing: spreadOf(ringTimes),
     uploadBytes,
-    exact: openings.every(({ result }) => toHex(sha256(bytesOf(result.values))) === toHex(sha256(bytesOf(truth)))),
+    exact: sound,
   };
 }
-
-const bytesOf = ({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength);

@@ -7,6 +7,7 @@ import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet.sol";
+import {Params} from "./generated/Params.sol";
 import {IFederation} from "./interfaces/IFederation.sol";
 
 /// What a contract that is bound to a federation must say of itself.
@@ -22,6 +23,9 @@ interface IBoundLedger is IBound {
 contract Federation is IFederation, Ownable2Step, Pausable, EIP712 {
     using EnumerableSet for EnumerableSet.AddressSet;
 
+    /// X-Wing (draft-connolly-cfrg-xwing-kem): ML-KEM-768 beside X25519.
+    uint256 private constant PUBLIC_KEY_BYTES = 1216;
+
     // Immutable, so that no rule below can move under a round, and a commit pays no storage read for them.
     uint16 private immutable _minCohort;
     uint8 private immutable _keyHolderThreshold;
@@ -35,13 +39,13 @@ contract Federation is IFederation, Ownable2Step, Pausable, EIP712 {
     EnumerableSet.AddressSet private _dealers;
     EnumerableSet.AddressSet private _witnesses;
     KeyHolder[] private _keyHolders;
-    mapping(address keyHolder => bool) private _isKeyHolder;
+    /// From 1; 0 is nobody's.
+    mapping(address keyHolder => uint16) private _keyHolderIndex;
 
-    /// @custom:property P-02 Parameters never change; a cohort is at least two, threshold and quorum at least one.
+    /// @custom:property P-02 Parameters never change; a cohort is at least three, threshold and quorum at least one.
     constructor(address operator, Parameters memory p) Ownable(operator) EIP712("Concordat", "1") {
-        if (p.minCohort < 2 || p.keyHolderThreshold == 0 || p.witnessQuorum == 0 || p.metricMaxAgeSeconds == 0) {
-            revert InvalidParameters();
-        }
+        if (p.minCohort < Params.MIN_COHORT || p.keyHolderThreshold == 0) revert InvalidParameters();
+        if (p.witnessQuorum == 0 || p.metricMaxAgeSeconds == 0) revert InvalidParameters();
         _minCohort = p.minCohort;
         _keyHolderThreshold = p.keyHolderThreshold;
         _witnessQuorum = p.witnessQuorum;
@@ -87,14 +91,27 @@ contract Federation is IFederation, Ownable2Step, Pausable, EIP712 {
         emit WitnessRemoved(witness);
     }
 
-    /// @custom:property P-04 A key-holder's index and key never change.
-    function registerKeyHolder(address keyHolder, bytes32 x25519PublicKey) external onlyOwner {
+    /// @custom:property P-04 A key-holder's index never changes; its key only by itself, and the epoch then rises by one.
+    function registerKeyHolder(address keyHolder) external onlyOwner {
         if (keyHolder == address(0)) revert ZeroAddress();
-        if (x25519PublicKey == 0) revert ZeroPublicKey();
-        if (_isKeyHolder[keyHolder]) revert AlreadyRegistered(keyHolder);
-        _isKeyHolder[keyHolder] = true;
-        _keyHolders.push(KeyHolder(keyHolder, x25519PublicKey));
-        emit KeyHolderRegistered(keyHolder, uint16(_keyHolders.length), x25519PublicKey);
+        if (_keyHolderIndex[keyHolder] != 0) revert AlreadyRegistered(keyHolder);
+        _keyHolders.push(KeyHolder(keyHolder, 0, 0));
+        uint16 index = uint16(_keyHolders.length);
+        _keyHolderIndex[keyHolder] = index;
+        emit KeyHolderRegistered(keyHolder, index);
+    }
+
+    /// Not held up by the pause: a key that cannot be replaced is one that cannot be erased.
+    function rotateKey(bytes calldata publicKey) external {
+        uint16 index = _keyHolderIndex[msg.sender];
+        if (index == 0) revert NotRegistered(msg.sender);
+        if (publicKey.length != PUBLIC_KEY_BYTES) revert PublicKeyMalformed(publicKey.length);
+        KeyHolder storage holder = _keyHolders[index - 1];
+        bytes32 keyHash = keccak256(publicKey);
+        if (keyHash == holder.keyHash) revert KeyNotNew(keyHash);
+        holder.keyHash = keyHash;
+        holder.keyEpoch++;
+        emit KeyRotated(msg.sender, index, holder.keyEpoch, publicKey);
     }
 
     function pause() external onlyOwner {
@@ -121,6 +138,18 @@ contract Federation is IFederation, Ownable2Step, Pausable, EIP712 {
 
     function keyHolders() external view returns (KeyHolder[] memory) {
         return _keyHolders;
+    }
+
+    /// @custom:property P-22 A round's keys are those in force when it opened: all holders', and at least the threshold of them.
+    function keysHash() external view returns (bytes32) {
+        uint256 count = _keyHolders.length;
+        if (count < _keyHolderThreshold) revert KeyMissing(count + 1);
+        bytes32[] memory hashes = new bytes32[](count);
+        for (uint256 i = 0; i < count; i++) {
+            hashes[i] = _keyHolders[i].keyHash;
+            if (hashes[i] == 0) revert KeyMissing(i + 1);
+        }
+        return keccak256(abi.encodePacked(hashes));
     }
 
     function isDealer(address party) external view returns (bool) {

@@ -37,6 +37,7 @@ contract RoundLedger is IRoundLedger {
     /// @inheritdoc IRoundLedger
     /// @custom:property P-11 A round starts from the model its task published last.
     /// @custom:property P-12 Every round asks for model-training and for an evidence level.
+    /// @custom:property P-22 A round's keys are those in force when it opened, and never change after.
     function openRound(
         bytes32 taskHash,
         uint256 required0,
@@ -60,8 +61,11 @@ contract RoundLedger is IRoundLedger {
         r.deadline = deadline;
         r.openedAtBlock = uint64(block.number);
         r.epsilonAfterMilli = epsilonAfterMilli;
+        r.keysHash = federation.keysHash();
         r.status = Status.Open;
-        emit RoundOpened(round, taskHash, r.requirementKey, baseModelHash, r.seed, deadline, epsilonAfterMilli);
+        emit RoundOpened(
+            round, taskHash, r.requirementKey, baseModelHash, r.seed, deadline, epsilonAfterMilli, r.keysHash
+        );
     }
 
     /// @inheritdoc IRoundLedger

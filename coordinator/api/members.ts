@@ -1,31 +1,55 @@
-// What registered parties send: uploads and anchors to co-sign. Every door below checks signature and membership itself.
-import express, { type Router } from 'express';
+// What registered parties send: uploads, fingerprints, anchors to co-sign. Every door below checks signature and membership itself.
+import express, { type Request, type Router } from 'express';
+import { ConcordatError } from '../../protocol/errors.ts';
+import { hashField } from '../../protocol/messages/fields.ts';
+import { MAX_FINGERPRINT_MESSAGE_BYTES } from '../../protocol/messages/fingerprint.ts';
+import { MAX_UPLOAD_MESSAGE_BYTES } from '../../protocol/messages/upload.ts';
 import { MAX_CO_SIGN_BYTES } from '../../protocol/messages/witness.ts';
-import { LIMITS } from '../../protocol/params.ts';
-import { type AdmittedUpload, admitUpload, type IntakeParts } from '../intake/admit.ts';
+import type { Intake } from '../intake/intake.ts';
 import { coSignAnchor, type WitnessServiceParts } from '../witness/service.ts';
 
 export interface MemberParts {
-  readonly intake: IntakeParts;
+  readonly intake: Pick<Intake, 'announce' | 'receive'>;
+  /** @throws ConcordatError when the fingerprint is not one that is asked for */
+  readonly takeFingerprint: (body: Uint8Array) => void;
   readonly witness: WitnessServiceParts;
-  readonly onAdmitted: (upload: AdmittedUpload) => void;
 }
 
 const CBOR = 'application/cbor';
+const BYTES = 'application/octet-stream';
 
 export function createMemberRouter(parts: MemberParts): Router {
   const router = express.Router();
   const cbor = (limit: number) => express.raw({ type: CBOR, limit, inflate: false });
-  router.post('/v1/uploads', cbor(LIMITS.maxUploadBytes), async (request, response) => {
-    const upload = await admitUpload(bodyOf(request.body), parts.intake);
-    parts.onAdmitted(upload);
-    response.json({ payloadHash: upload.payloadHash, sharesRoot: upload.sharesRoot });
+  router.post('/v1/uploads', cbor(MAX_UPLOAD_MESSAGE_BYTES), async (request, response) => {
+    response.json({ payload: await parts.intake.announce(bodyOf(request.body)) });
+  });
+  router.put('/v1/payloads/:hash', async (request, response) => {
+    await receive(request, parts.intake);
+    response.json({ payload: 'stored' });
+  });
+  router.post('/v1/fingerprints', cbor(MAX_FINGERPRINT_MESSAGE_BYTES), (request, response) => {
+    parts.takeFingerprint(bodyOf(request.body));
+    response.status(204).end();
   });
   router.post('/v1/witness/anchors', cbor(MAX_CO_SIGN_BYTES), async (request, response) => {
     const { anchor, signature } = await coSignAnchor(bodyOf(request.body), parts.witness);
     response.json({ epoch: anchor.epoch, signature });
   });
   return router;
+}
+
+async function receive(request: Request, intake: MemberParts['intake']): Promise<void> {
+  const hash = hashField.safeParse(request.params.hash);
+  const plain = request.headers['content-encoding'] === undefined;
+  if (!hash.success || !plain || request.headers['content-type'] !== BYTES) {
+    throw new ConcordatError('MESSAGE_MALFORMED', `PUT the bytes as ${BYTES} under their sha256`);
+  }
+  try {
+    await intake.receive(hash.data, request.headers['content-length'], request);
+  } finally {
+    request.resume(); // what is left is read and dropped, or the sender would not get to the answer
+  }
 }
 
 /** A body of another content type stays unread, and decodes as nothing. */

@@ -21,6 +21,8 @@ export interface LinkParts {
   /** The address that signed the hello (EIP-712). */
   readonly recoverHello: (hello: Hello, signature: Hex) => Hex;
   readonly isDealer: (address: Hex) => Promise<boolean>;
+  /** What a dealer that has just said hello would else have missed. */
+  readonly greeting: () => CoordinatorEvent | undefined;
   readonly onDecline: (round: number, dealer: Hex, reason: string) => void;
 }
 
@@ -53,6 +55,8 @@ export function createLink(parts: LinkParts): Link {
     }
     parties.set(socket, party);
     send(socket, { type: 'welcome', party });
+    const greeting = parts.greeting();
+    if (greeting !== undefined) send(socket, greeting);
   }
 
   function receive(socket: WebSocket, data: Buffer): void {

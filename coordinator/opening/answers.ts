@@ -2,7 +2,7 @@
 import { ConcordatError } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/params.ts';
 import { findOutliers } from '../../protocol/secagg/liars.ts';
-import { decodeShare, type IndexedShare } from '../../protocol/secagg/shamir.ts';
+import { decodeAnswer, type IndexedShare } from '../../protocol/secagg/shamir.ts';
 
 export interface KeyHolderAnswer {
   /** The key-holder's index, from 1, as registered. */
@@ -58,7 +58,7 @@ export function collectAnswers(
   return { agreeing: onIt, suspects: sorted([...malformed, ...suspects]) };
 }
 
-/** Answers that are no share vector are left out and named; the same key-holder twice is a fault of the caller. */
+/** Answers that are no residues of a sum are left out and named; the same key-holder twice is a fault of the caller. */
 function parseAnswers(answers: readonly KeyHolderAnswer[]) {
   const wellFormed: IndexedShare[] = [];
   const malformed: number[] = [];
@@ -69,7 +69,7 @@ function parseAnswers(answers: readonly KeyHolderAnswer[]) {
     }
     seen.add(index);
     try {
-      wellFormed.push({ index, share: decodeShare(bytes) });
+      wellFormed.push({ index, share: decodeAnswer(bytes) });
     } catch (error) {
       if (!(error instanceof ConcordatError)) throw error;
       malformed.push(index);

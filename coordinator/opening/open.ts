@@ -2,18 +2,18 @@
 import type { RingOpener } from '../../engines/ring/open.ts';
 import { fromHex, type Hex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
-import { RESIDUES_PER_BLOCK, VALUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
+import { RESIDUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
 import { createNoiseMeter, type NoiseReport } from '../../protocol/secagg/noise.ts';
-import { blocksFor, createPackingProfile, unpackSums } from '../../protocol/secagg/packing.ts';
-import type { Payload } from '../../protocol/secagg/payload.ts';
+import { blocksFor, type PackingProfile, requireFits, unpackSums } from '../../protocol/secagg/packing.ts';
 import { type IndexedShare, reconstruct } from '../../protocol/secagg/shamir.ts';
 import { type Agreement, collectAnswers, type KeyHolderAnswer } from './answers.ts';
 
 export interface OpenRequest {
   /** The round's seed. */
   readonly seed: Hex;
-  /** The sum over the finalised set. */
-  readonly aggregate: Payload;
+  readonly packing: PackingProfile;
+  /** The sum over the finalised set: residues [block][prime][coefficient], each below its prime. */
+  readonly aggregate: Uint32Array;
   /** Size of the set. */
   readonly dealers: number;
   /** Parameters and counts, without padding. */
@@ -44,7 +44,7 @@ export function openSum(opener: RingOpener, request: OpenRequest): OpenedSum {
   checkShape(request);
   const agreement = collectAnswers(request.answers, request.threshold, (subset) => {
     // one block tells: a wrong S leaves every coefficient of every block uniform
-    const first = request.aggregate.residues.subarray(0, RESIDUES_PER_BLOCK);
+    const first = request.aggregate.subarray(0, RESIDUES_PER_BLOCK);
     return openBlocks(opener, request, reconstruct(subset), first).noise.clean;
   });
   return openWith(opener, request, agreement);
@@ -53,29 +53,29 @@ export function openSum(opener: RingOpener, request: OpenRequest): OpenedSum {
 function openWith(opener: RingOpener, request: OpenRequest, agreement: Agreement): OpenedSum {
   const used: readonly IndexedShare[] = agreement.agreeing.slice(0, request.threshold);
   const secretSum = reconstruct(used);
-  const { slots, noise } = openBlocks(opener, request, secretSum, request.aggregate.residues);
+  const { slots, noise } = openBlocks(opener, request, secretSum, request.aggregate);
   const { suspects } = agreement;
   if (!noise.clean) {
     const { maxAbs, maxAbsAllowed, sumSquares, samples, expectedVariance } = noise;
     const detail = `variance ${(sumSquares / samples).toFixed(1)}, expected ${expectedVariance}; largest ${maxAbs}, allowed below ${maxAbsAllowed}`;
     throw new ConcordatError('OPENING_NOISY', detail, { maxAbs, maxAbsAllowed, expectedVariance });
   }
-  const values = unpackSums(slots, request.valueCount, request.dealers, createPackingProfile());
+  const values = unpackSums(slots, request.valueCount, request.dealers, request.packing);
   return { secretSum, values, noise, usedKeyHolders: used.map(({ index }) => index), suspects };
 }
 
 function openBlocks(opener: RingOpener, request: OpenRequest, secretSum: Int32Array, residues: Uint32Array) {
+  const { packing } = request;
   const meter = createNoiseMeter(request.dealers);
-  const slots = new Uint32Array((residues.length / RESIDUES_PER_BLOCK) * VALUES_PER_BLOCK);
-  opener.open({ seed: fromHex(request.seed), secretSum, aggregate: residues, values: slots, onNoise: meter.add });
+  const slots = new Uint32Array((residues.length / RESIDUES_PER_BLOCK) * packing.valuesPerBlock);
+  const seed = fromHex(request.seed);
+  opener.open({ seed, secretSum, packing, aggregate: residues, values: slots, onNoise: meter.add });
   return { slots, noise: meter.report() };
 }
 
-function checkShape({ aggregate, valueCount, dealers }: OpenRequest): void {
-  if (aggregate.blocks !== blocksFor(valueCount)) {
-    throw new ConcordatError('PAYLOAD_MALFORMED', `${aggregate.blocks} blocks for ${valueCount} values`);
+function checkShape({ aggregate, packing, valueCount, dealers }: OpenRequest): void {
+  if (aggregate.length !== blocksFor(valueCount, packing) * RESIDUES_PER_BLOCK) {
+    throw new ConcordatError('PAYLOAD_MALFORMED', `${aggregate.length} residues for ${valueCount} values`);
   }
-  if (!Number.isInteger(dealers) || dealers < 1) {
-    throw new ConcordatError('VALUE_OUT_OF_RANGE', `a sum of ${dealers} dealers cannot be opened`, { dealers });
-  }
+  requireFits(dealers, packing);
 }

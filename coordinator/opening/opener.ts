@@ -1,5 +1,6 @@
 // The coordinator's one door to decryption: the rest of coordinator/ gets an Opener, never a ring that opens.
-import { createSealOpener } from '../../engines/ring/open-seal.ts';
+import type { EngineChoice } from '../../engines/ring/fastest.ts';
+import { createFastestOpener } from '../../engines/ring/open-fastest.ts';
 import { type OpenedSum, type OpenRequest, openSum } from './open.ts';
 
 export interface Opener {
@@ -7,7 +8,7 @@ export interface Opener {
   open(request: OpenRequest): OpenedSum;
 }
 
-export async function createOpener(): Promise<Opener> {
-  const ring = await createSealOpener();
+export async function createOpener(choice: EngineChoice): Promise<Opener> {
+  const ring = await createFastestOpener(choice);
   return { open: (request) => openSum(ring, request) };
 }

@@ -2,8 +2,7 @@
 import type { RoundLedger } from '../../engines/chain/round-ledger.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { Hex } from '../../protocol/bytes.ts';
-import type { AdmittedUpload } from '../intake/admit.ts';
-import type { Uploads } from './uploads.ts';
+import type { AdmittedUpload, Uploads } from '../intake/uploads.ts';
 import { awaited } from './waiting.ts';
 
 const LOOK_EVERY_MS = 20;

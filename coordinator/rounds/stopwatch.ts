@@ -1,9 +1,15 @@
 // Times the phases of a round.
 
-export function stopwatch() {
+export interface Stopwatch {
+  time<T>(phase: string, run: () => Promise<T>): Promise<T>;
+  /** Milliseconds per phase, in the order they ran. */
+  timingsMs(): Readonly<Record<string, number>>;
+}
+
+export function stopwatch(): Stopwatch {
   const timings: Record<string, number> = {};
   return {
-    async time<T>(phase: string, run: () => Promise<T>): Promise<T> {
+    async time(phase, run) {
       const startedMs = performance.now();
       try {
         return await run();
@@ -11,7 +17,6 @@ export function stopwatch() {
         timings[phase] = (timings[phase] ?? 0) + performance.now() - startedMs;
       }
     },
-    /** Milliseconds per phase, in the order they ran. */
-    timingsMs: (): Readonly<Record<string, number>> => ({ ...timings }),
+    timingsMs: () => ({ ...timings }),
   };
 }

@@ -6,14 +6,13 @@ import type { Hex } from '../../protocol/bytes.ts';
 import { encodeCbor } from '../../protocol/codec.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { decodeEntry, type Entry, type EntryBody, encodeEntry, GENESIS_PREV } from '../../protocol/transcript/entry.ts';
+import { type Blobs, openBlobs } from './blobs.ts';
 import { sha256 as nodeSha256 } from './hash.ts';
 
-export interface Transcript {
+export interface Transcript extends Blobs {
   /** Hash of the last entry. */
   head(): Hex;
   entries(): readonly Entry[];
-  putBlob(bytes: Uint8Array): Promise<Hex>;
-  getBlob(hash: Hex): Promise<Uint8Array>;
   /**
    * Appends unless the same entry stands already, which makes every step repeatable.
    * @throws ConcordatError CONFLICT when another entry stands in its place (type, round, party)
@@ -24,6 +23,7 @@ export interface Transcript {
 /** Opens or starts the transcript in `directory`; re-checks the chain of what is there. */
 export async function openTranscript(directory: string): Promise<Transcript> {
   const entriesDir = join(directory, 'entries');
+  const blobs = await openBlobs(join(directory, 'blobs'));
   const entries: Entry[] = [];
   const places = new Map<string, { hash: Hex; body: Hex }>();
   let head: Hex = GENESIS_PREV;
@@ -58,16 +58,7 @@ export async function openTranscript(directory: string): Promise<Transcript> {
   return {
     head: () => head,
     entries: () => entries,
-    putBlob: async (bytes) => {
-      const hash = nodeSha256(bytes);
-      await writeFileAtomic(blobPath(directory, hash), bytes);
-      return hash;
-    },
-    getBlob: async (hash) => {
-      const bytes = await readFile(blobPath(directory, hash)).catch(() => undefined);
-      if (bytes === undefined) throw new ConcordatError('NOT_FOUND', `no blob ${hash}`);
-      return new Uint8Array(bytes);
-    },
+    ...blobs,
     appendOnce: (body) => {
       const result = queue.then(() => append(body));
       queue = result.catch(() => undefined);
@@ -75,8 +66,6 @@ export async function openTranscript(directory: string): Promise<Transcript> {
     },
   };
 }
-
-const blobPath = (directory: string, hash: Hex): string => join(directory, 'blobs', hash.slice(2));
 
 const bodyHash = (body: EntryBody): Hex => nodeSha256(encodeCbor(body));
 
@@ -93,8 +82,11 @@ function placeOf(body: EntryBody): string {
       return `consent/${body.dealer}/${body.epoch}`;
     case 'upload':
       return `upload/${body.round}/${body.dealer}/${body.attempt}`;
+    case 'vouch':
     case 'answer':
-      return `answer/${body.round}/${body.keyHolder}`;
+      return `${body.type}/${body.round}/${body.keyHolder}`;
+    case 'fingerprint':
+      return `fingerprint/${body.round}/${body.dealer}`;
     default:
       return `${body.type}/${body.round}`;
   }

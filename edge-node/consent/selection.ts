@@ -11,7 +11,7 @@ import type { ConsentState } from '../../protocol/consent/state.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import type { Anchoring } from './anchoring.ts';
 import type { ConsentBook } from './book.ts';
-import { planClaims } from './claim-plan.ts';
+import { type PlannedClaim, planClaims } from './claim-plan.ts';
 import type { Quotes } from './quotes.ts';
 
 export interface SelectionParts {
@@ -38,6 +38,7 @@ export interface LiveSelection {
 export interface SelectionCosts {
   proofs: number;
   provenPolicies: number;
+  /** While proofs were being made, whether one at a time or several. */
   proofMs: number;
   readonly gas: { admitPolicies: number; admitSelection: number; admittedSelections: number };
 }
@@ -49,6 +50,9 @@ export interface SelectionKeeper {
   ensure(access: Access): Promise<LiveSelection | undefined>;
   readonly costs: SelectionCosts;
 }
+
+/** Questions under way to the chain's endpoint. */
+const ASKED_AT_ONCE = 16;
 
 export function createSelectionKeeper(parts: SelectionParts): SelectionKeeper {
   const { book, registry, dealer, log } = parts;
@@ -68,36 +72,50 @@ export function createSelectionKeeper(parts: SelectionParts): SelectionKeeper {
     return known;
   }
 
+  /** Claims on chain of the digests, asked for a few at a time. */
+  async function claimsOf(key: Hex, digests: readonly bigint[]): Promise<(readonly [bigint, Bounds | undefined])[]> {
+    const found: (readonly [bigint, Bounds | undefined])[] = [];
+    for (let from = 0; from < digests.length; from += ASKED_AT_ONCE) {
+      const some = digests.slice(from, from + ASKED_AT_ONCE);
+      found.push(...(await Promise.all(some.map(async (digest) => [digest, await claimOf(key, digest)] as const))));
+    }
+    return found;
+  }
+
   /** Digests of the list that have no claim on chain yet, or one that has run out. */
   async function unproven(key: Hex, digests: readonly bigint[], nowSeconds: number): Promise<bigint[]> {
-    const missing: bigint[] = [];
-    for (const digest of digests) {
-      const claim = await claimOf(key, digest);
-      if (claim === undefined || claim.validUntil <= nowSeconds) missing.push(digest);
-    }
-    return missing;
+    return (await claimsOf(key, digests))
+      .filter(([, claim]) => claim === undefined || claim.validUntil <= nowSeconds)
+      .map(([digest]) => digest);
+  }
+
+  /** @returns when the proof was there */
+  async function proveAndAdmit(requirement: Requirement, { policies, bounds }: PlannedClaim): Promise<number> {
+    const input = policyClaimInput({ context: parts.context, requirement, bounds, policies });
+    const proof = await parts.prover.prove(input);
+    const provenAtMs = performance.now();
+    costs.proofs += 1;
+    costs.provenPolicies += policies.length;
+    const receipt = await registry.admitPolicies(proof);
+    costs.gas.admitPolicies += receipt.gasUsed;
+    for (const { digest } of policies) claims.set(`${requirementKey(requirement)}/${digest}`, bounds);
+    log.info({ policies: policies.length, txHash: receipt.txHash }, 'policies admitted');
+    return provenAtMs;
   }
 
   async function prove(requirement: Requirement, digests: readonly bigint[]): Promise<void> {
-    const key = requirementKey(requirement);
     const policies = digests.map((digest) => {
       const opening = parts.quotes.openingOf(digest);
       if (opening === undefined) throw new ConcordatError('STATE_CORRUPT', 'a bucket without a known policy');
       return { digest, ...opening };
     });
-    for (const planned of planClaims(policies)) {
-      const startedMs = performance.now();
-      const proof = await parts.prover.prove(
-        policyClaimInput({ context: parts.context, requirement, bounds: planned.bounds, policies: planned.policies }),
-      );
-      costs.proofMs += performance.now() - startedMs;
-      costs.proofs += 1;
-      costs.provenPolicies += planned.policies.length;
-      const receipt = await registry.admitPolicies(proof);
-      costs.gas.admitPolicies += receipt.gasUsed;
-      for (const { digest } of planned.policies) claims.delete(`${key}/${digest}`);
-      log.info({ policies: planned.policies.length, txHash: receipt.txHash }, 'policies admitted');
-    }
+    const startedMs = performance.now();
+    // all at once: the prover queues them, and one is admitted while the next is made
+    const outcomes = await Promise.allSettled(planClaims(policies).map((planned) => proveAndAdmit(requirement, planned)));
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    const provenAtMs = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : startedMs));
+    costs.proofMs += Math.max(startedMs, ...provenAtMs) - startedMs;
   }
 
   /**
@@ -105,12 +123,9 @@ export function createSelectionKeeper(parts: SelectionParts): SelectionKeeper {
    * policy's tripped floor takes the others of its proof along.
    */
   async function tripped(key: Hex, live: readonly bigint[], access: Access): Promise<bigint[]> {
-    const found: bigint[] = [];
-    for (const digest of live) {
-      const claim = await claimOf(key, digest);
-      if (claim === undefined || !claimStands(claim, access)) found.push(digest);
-    }
-    return found;
+    return (await claimsOf(key, live))
+      .filter(([, claim]) => claim === undefined || !claimStands(claim, access))
+      .map(([digest]) => digest);
   }
 
   async function admit(requirement: Requirement, state: ConsentState, root: Hex, digests: readonly bigint[]) {

@@ -2,11 +2,12 @@
 import { createHash } from 'node:crypto';
 import { sealShare, systemRandom } from '../../engines/keys/sealing.ts';
 import type { Ring } from '../../engines/ring/ring.ts';
-import { fromHex, type Hex } from '../../protocol/bytes.ts';
+import { fromHex, type Hex, toHex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { type FillRandom, RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
-import { createPackingProfile, packValues } from '../../protocol/secagg/packing.ts';
-import { allocatePayload, payloadHash } from '../../protocol/secagg/payload.ts';
+import { blocksFor, checkValues, type PackingProfile, requireFits } from '../../protocol/secagg/packing.ts';
+import { payloadHeader } from '../../protocol/secagg/payload.ts';
+import { PACKED_WORDS_PER_BLOCK, packResidues } from '../../protocol/secagg/residue-bits.ts';
 import { CBD_POLYNOMIAL_BYTES, sampleCbd } from '../../protocol/secagg/sampling.ts';
 import { checkThreshold, encodeShare, shareSecret } from '../../protocol/secagg/shamir.ts';
 import { type ShareContext, sealedShareHash, shareAssociatedData, sharesRoot } from '../../protocol/secagg/shares.ts';
@@ -15,7 +16,7 @@ import { type ShareContext, sealedShareHash, shareAssociatedData, sharesRoot } f
 export interface Recipient {
   /** From 1, in the order of registration. */
   readonly index: number;
-  /** Raw X25519, 32 bytes. */
+  /** X-Wing, 1,216 bytes. */
   readonly publicKey: Uint8Array;
 }
 
@@ -26,15 +27,19 @@ export type SealContext = Omit<ShareContext, 'payloadHash'> & {
 };
 
 export interface SealRequest extends SealContext {
-  /** Integers in [0, 65535]: quantised, noised, offset-binary. */
+  /** As the task names it. */
+  readonly packing: PackingProfile;
+  /** Dealers that the sum may come to hold: those registered. */
+  readonly dealers: number;
+  /** Integers in [0, 2^valueBits): quantised, noised, offset-binary. */
   readonly values: ArrayLike<number>;
-  /** All registered key-holders, in order. */
+  /** All registered key-holders, in order, with the keys that stood when the round opened. */
   readonly keyHolders: readonly Recipient[];
   readonly threshold: number;
 }
 
+/** What is left to send once the payload's bytes are written. */
 export interface SealedUpdate {
-  readonly payload: Uint8Array;
   readonly payloadHash: Hex;
   /** One per key-holder, in order. */
   readonly sealedShares: readonly Uint8Array[];
@@ -42,38 +47,37 @@ export interface SealedUpdate {
 }
 
 export interface Sealer {
-  /** @throws ConcordatError VALUE_OUT_OF_RANGE, KEY_WEAK */
-  seal(request: SealRequest): SealedUpdate;
+  /**
+   * Hands the payload to `write` part by part, in order. Synchronous: the one-time secret never outlives a turn of the
+   * event loop. The array given to `write` is used again.
+   * @throws ConcordatError VALUE_OUT_OF_RANGE, KEY_WEAK
+   */
+  seal(request: SealRequest, write: (part: Uint8Array) => void): SealedUpdate;
 }
 
-/** Blocks sealed per engine call: bounds how much of the update an engine holds at once. */
+/** Blocks sealed per engine call: bounds what a payload takes in memory, whatever its size. */
 const BLOCKS_PER_CALL = 16;
 
 /** Bare sealing. Callers go through once.ts, which is what keeps an attempt from having two payloads. */
 export function createSealer(parts: { readonly ring: Ring; readonly random?: FillRandom }): Sealer {
   const { ring, random = systemRandom } = parts;
   return {
-    seal(request) {
+    seal(request, write) {
       checkRecipients(request.keyHolders, request.threshold);
-      const values = packValues(request.values, createPackingProfile());
-      const payload = allocatePayload(values.length / RESIDUES_PER_BLOCK);
+      requireFits(request.dealers, request.packing);
+      checkValues(request.values, request.packing);
       const secret = new Int32Array(RING_DEGREE);
       try {
         drawSecret(secret, random);
-        sealBlocks(ring, fromHex(request.seed), secret, values, payload.residues, random);
-        const hash = payloadHash(payload.bytes, sha256);
+        const hash = sealPayload(ring, request, secret, random, write);
         const sealedShares = sealShares(request, hash, secret, random);
-        const root = sharesRoot(sealedShares.map(sealedShareHash));
-        return { payload: payload.bytes, payloadHash: hash, sealedShares, sharesRoot: root };
+        return { payloadHash: hash, sealedShares, sharesRoot: sharesRoot(sealedShares.map(sealedShareHash)) };
       } finally {
         secret.fill(0);
-        values.fill(0);
       }
     },
   };
 }
-
-const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
 
 function checkRecipients(keyHolders: readonly Recipient[], threshold: number): void {
   checkThreshold(keyHolders.length, threshold);
@@ -90,20 +94,47 @@ function drawSecret(secret: Int32Array, random: FillRandom): void {
   randomBytes.fill(0);
 }
 
-function sealBlocks(
+/** @returns the payload's hash */
+function sealPayload(
   ring: Ring,
-  seed: Uint8Array,
+  request: SealRequest,
   secret: Int32Array,
-  values: Uint16Array,
-  out: Uint32Array,
   random: FillRandom,
-): void {
-  const step = BLOCKS_PER_CALL * RESIDUES_PER_BLOCK;
-  for (let at = 0; at < out.length; at += step) {
-    const firstBlock = at / RESIDUES_PER_BLOCK;
-    const [part, into] = [values.subarray(at, at + step), out.subarray(at, at + step)];
-    ring.seal({ seed, secret, values: part, fillRandom: random, firstBlock, out: into });
+  write: (part: Uint8Array) => void,
+): Hex {
+  const { packing } = request;
+  const seed = fromHex(request.seed);
+  const blocks = blocksFor(request.values.length, packing);
+  const hash = createHash('sha256');
+  const emit = (part: Uint8Array): void => {
+    hash.update(part);
+    write(part);
+  };
+  emit(payloadHeader(blocks));
+  const most = Math.min(blocks, BLOCKS_PER_CALL);
+  const values = new Uint16Array(most * packing.valuesPerBlock);
+  const residues = new Uint32Array(most * RESIDUES_PER_BLOCK);
+  const words = new Uint32Array(most * PACKED_WORDS_PER_BLOCK);
+  try {
+    for (let firstBlock = 0; firstBlock < blocks; firstBlock += BLOCKS_PER_CALL) {
+      const count = Math.min(BLOCKS_PER_CALL, blocks - firstBlock);
+      const part = values.subarray(0, count * packing.valuesPerBlock);
+      copyValues(request.values, firstBlock * packing.valuesPerBlock, part);
+      const out = residues.subarray(0, count * RESIDUES_PER_BLOCK);
+      ring.seal({ seed, secret, packing, values: part, fillRandom: random, firstBlock, out });
+      const packed = words.subarray(0, count * PACKED_WORDS_PER_BLOCK);
+      packResidues(out, packed);
+      emit(new Uint8Array(packed.buffer, packed.byteOffset, packed.byteLength));
+    }
+  } finally {
+    values.fill(0);
   }
+  return toHex(hash.digest());
+}
+
+/** From value `from` on; zeros after the last one. */
+function copyValues(values: ArrayLike<number>, from: number, out: Uint16Array): void {
+  for (let i = 0; i < out.length; i++) out[i] = values[from + i] ?? 0;
 }
 
 function sealShares(request: SealRequest, hash: Hex, secret: Int32Array, random: FillRandom): Uint8Array[] {

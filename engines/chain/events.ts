@@ -22,11 +22,14 @@ type EventBody =
   | { readonly name: 'CoordinatorSet'; readonly coordinator: Hex }
   | { readonly name: 'DealerRegistered' | 'DealerRemoved'; readonly dealer: Hex }
   | { readonly name: 'WitnessRegistered' | 'WitnessRemoved'; readonly witness: Hex }
+  | { readonly name: 'KeyHolderRegistered'; readonly keyHolder: Hex; readonly index: number }
   | {
-      readonly name: 'KeyHolderRegistered';
+      readonly name: 'KeyRotated';
       readonly keyHolder: Hex;
       readonly index: number;
-      readonly x25519PublicKey: Hex;
+      /** Of this key, from 1. */
+      readonly epoch: number;
+      readonly publicKey: Hex;
     }
   | { readonly name: 'Paused' | 'Unpaused'; readonly account: Hex }
   | ({ readonly name: 'Anchored'; readonly dealer: Hex; readonly root: Hex } & AnchorState)
@@ -54,6 +57,7 @@ type EventBody =
       /** Unix seconds. */
       readonly deadline: number;
       readonly epsilonAfterMilli: number;
+      readonly keysHash: Hex;
     }
   | {
       readonly name: 'Committed';

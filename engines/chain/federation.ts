@@ -1,12 +1,12 @@
 // The Federation contract in the domain's terms: who is in, and the parameters.
-import type { Hex } from '../../protocol/bytes.ts';
+import { type Hex, toHex } from '../../protocol/bytes.ts';
 import type { ChainClient } from './client.ts';
 import { federationAt } from './contracts.ts';
 import type { Receipt } from './receipts.ts';
-import { asHex, asHexList, asNumber } from './values.ts';
+import { asHex, asHexList, asNumber, unlessZero } from './values.ts';
 
 export interface FederationParameters {
-  /** Fewest dealers in an opened sum; at least 2. */
+  /** Fewest dealers in an opened sum; at least 3. */
   readonly minCohort: number;
   readonly keyHolderThreshold: number;
   readonly witnessQuorum: number;
@@ -19,7 +19,10 @@ export interface KeyHolder {
   readonly address: Hex;
   /** From 1: the x coordinate of its shares. */
   readonly index: number;
-  readonly x25519PublicKey: Hex;
+  /** Rotations so far; 0 before the first key. */
+  readonly keyEpoch: number;
+  /** keccak256 of the sealing key in force; undefined before the first. The key itself: sealing-keys.ts. */
+  readonly keyHash: Hex | undefined;
 }
 
 export interface Federation {
@@ -30,8 +33,10 @@ export interface Federation {
   removeDealer(dealer: Hex): Promise<Receipt>;
   registerWitness(witness: Hex): Promise<Receipt>;
   removeWitness(witness: Hex): Promise<Receipt>;
-  registerKeyHolder(keyHolder: Hex, x25519PublicKey: Hex): Promise<Receipt>;
-  /** Stops everything but anchors (withdrawals) and failRound. */
+  registerKeyHolder(keyHolder: Hex): Promise<Receipt>;
+  /** The sender's own new sealing key (X-Wing, 1,216 bytes); also while paused. */
+  rotateKey(publicKey: Uint8Array): Promise<Receipt>;
+  /** Stops everything but anchors (withdrawals), failRound and rotateKey. */
   pause(): Promise<Receipt>;
   unpause(): Promise<Receipt>;
   parameters(): Promise<FederationParameters>;
@@ -43,6 +48,8 @@ export interface Federation {
   witnesses(): Promise<Hex[]>;
   /** In the order of registration. */
   keyHolders(): Promise<KeyHolder[]>;
+  /** What a round opened now would be sealed under. @throws ConcordatError CHAIN_REVERTED KeyMissing(index) */
+  keysHash(): Promise<Hex>;
   isDealer(party: Hex): Promise<boolean>;
   isWitness(party: Hex): Promise<boolean>;
   paused(): Promise<boolean>;
@@ -62,7 +69,8 @@ export function createFederation(client: ChainClient, address: Hex): Federation 
     removeDealer: (dealer) => send('removeDealer', dealer),
     registerWitness: (witness) => send('registerWitness', witness),
     removeWitness: (witness) => send('removeWitness', witness),
-    registerKeyHolder: (keyHolder, x25519PublicKey) => send('registerKeyHolder', keyHolder, x25519PublicKey),
+    registerKeyHolder: (keyHolder) => send('registerKeyHolder', keyHolder),
+    rotateKey: (publicKey) => send('rotateKey', toHex(publicKey)),
     pause: () => send('pause'),
     unpause: () => send('unpause'),
     async parameters() {
@@ -83,14 +91,16 @@ export function createFederation(client: ChainClient, address: Hex): Federation 
     witnesses: async () => asHexList(await read('witnesses')),
     async keyHolders() {
       const holders = Array.from(
-        (await read('keyHolders')) as Iterable<{ keyHolder: unknown; x25519PublicKey: unknown }>,
+        (await read('keyHolders')) as Iterable<{ keyHolder: unknown; keyEpoch: unknown; keyHash: unknown }>,
       );
       return holders.map((holder, i) => ({
         address: asHex(holder.keyHolder),
         index: i + 1,
-        x25519PublicKey: asHex(holder.x25519PublicKey),
+        keyEpoch: asNumber(holder.keyEpoch),
+        keyHash: unlessZero(asHex(holder.keyHash)),
       }));
     },
+    keysHash: async () => asHex(await read('keysHash')),
     isDealer: async (party) => (await read('isDealer', party)) === true,
     isWitness: async (party) => (await read('isWitness', party)) === true,
     paused: async () => (await read('paused')) === true,

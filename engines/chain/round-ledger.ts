@@ -31,6 +31,8 @@ export interface RoundRecord {
   readonly deadline: number;
   readonly openedAtBlock: number;
   readonly epsilonAfterMilli: number;
+  /** Of the sealing keys in force when it opened: sealing-keys.ts reads them. */
+  readonly keysHash: Hex;
   /** undefined until finalised. */
   readonly setHash: Hex | undefined;
   readonly setSize: number;
@@ -115,6 +117,7 @@ export function createRoundLedger(client: ChainClient, address: Hex): RoundLedge
       deadline: asNumber(record.deadline),
       openedAtBlock: asNumber(record.openedAtBlock),
       epsilonAfterMilli: asNumber(record.epsilonAfterMilli),
+      keysHash: asHex(record.keysHash),
       setHash: unlessZero(asHex(record.setHash)),
       setSize: asNumber(record.setSize),
       modelHash: unlessZero(asHex(record.modelHash)),
@@ -187,7 +190,8 @@ export function setHashOf(round: number, dealers: readonly Hex[]): Hex {
   return asHex(keccak256(AbiCoder.defaultAbiCoder().encode(['uint64', 'address[]'], [round, dealers])));
 }
 
-const uint64Topic = (value: number): Hex => asHex(zeroPadValue(`0x${value.toString(16).padStart(16, '0')}`, 32));
+/** An indexed round number, for a filter. */
+export const uint64Topic = (value: number): Hex => asHex(zeroPadValue(`0x${value.toString(16).padStart(16, '0')}`, 32));
 
 const commitArgs = (commit: Commit) => [
   commit.round,

@@ -1,4 +1,4 @@
-// What parties sign (EIP-712), as data: the domain and the four structs of docs/spec/01-encodings.md.
+// What parties sign (EIP-712), as data: the domain and the structs of docs/spec/01-encodings.md.
 import { SigningKey, TypedDataEncoder, verifyTypedData } from 'ethers';
 import type { Hex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
@@ -34,7 +34,21 @@ const TYPED_STRUCTS = {
     { name: 'keyHolder', type: 'address' },
     { name: 'round', type: 'uint64' },
     { name: 'setHash', type: 'bytes32' },
+    { name: 'aggregateHash', type: 'bytes32' },
     { name: 'answerHash', type: 'bytes32' },
+  ],
+  /** A key-holder: this is what my shares of the uploads say to their linear tests. */
+  Vouch: [
+    { name: 'keyHolder', type: 'address' },
+    { name: 'round', type: 'uint64' },
+    { name: 'vouchesHash', type: 'bytes32' },
+  ],
+  /** A dealer: this is what my payload comes to under the challenge of this aggregate. */
+  Fingerprint: [
+    { name: 'dealer', type: 'address' },
+    { name: 'round', type: 'uint64' },
+    { name: 'aggregateHash', type: 'bytes32' },
+    { name: 'fingerprint', type: 'bytes' },
   ],
   /** Whoever opens a link. */
   Hello: [
@@ -64,7 +78,15 @@ export interface StructValues {
     readonly keyHolder: Hex;
     readonly round: number;
     readonly setHash: Hex;
+    readonly aggregateHash: Hex;
     readonly answerHash: Hex;
+  };
+  readonly Vouch: { readonly keyHolder: Hex; readonly round: number; readonly vouchesHash: Hex };
+  readonly Fingerprint: {
+    readonly dealer: Hex;
+    readonly round: number;
+    readonly aggregateHash: Hex;
+    readonly fingerprint: Hex;
   };
   readonly Hello: { readonly party: Hex; readonly issuedAtMs: number; readonly nonce: Hex };
 }

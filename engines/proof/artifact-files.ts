@@ -17,16 +17,26 @@ export const FILES = {
 } as const;
 
 const MANIFEST = 'manifest.json';
-const manifestSchema = z.strictObject({
+const common = {
   toolchain: z.string(),
-  setup: z.literal('single-operator'),
   constraints: z.int().positive(),
   /** File name to sha256, hex. */
   files: z.record(z.string(), z.string()),
+};
+const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
+const singleOperator = z.strictObject({ ...common, setup: z.literal('single-operator') });
+/** With the circuit's content hash, since its folder may have any name, and the hash of the ceremony's manifest. */
+const ceremony = z.strictObject({
+  ...common,
+  setup: z.literal('ceremony'),
+  circuit: sha256Hex,
+  transcript: sha256Hex,
 });
+const manifestSchema = z.discriminatedUnion('setup', [singleOperator, ceremony]);
 export type Manifest = z.output<typeof manifestSchema>;
+type Facts = Omit<z.output<typeof singleOperator>, 'files'> | Omit<z.output<typeof ceremony>, 'files'>;
 
-export async function writeManifest(dir: string, facts: Omit<Manifest, 'files'>): Promise<void> {
+export async function writeManifest(dir: string, facts: Facts): Promise<void> {
   const files: Record<string, string> = {};
   for (const name of Object.values(FILES)) files[name] = sha256(await readFile(join(dir, name)));
   await writeFile(join(dir, MANIFEST), `${JSON.stringify({ ...facts, files }, undefined, 2)}\n`);

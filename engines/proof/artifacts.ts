@@ -25,6 +25,8 @@ export interface PolicyArtifacts {
   readonly verifierSource: string;
   readonly constraints: number;
   readonly setup: Manifest['setup'];
+  /** Hash of the manifest of the ceremony that made the key. */
+  readonly transcript?: string;
 }
 
 export interface PreparationProgress {
@@ -35,12 +37,15 @@ export interface PreparationProgress {
 interface PrepareOptions {
   readonly cacheDir: string;
   readonly onProgress?: (progress: PreparationProgress) => void;
+  /** Artefacts of a ceremony, instead of a setup by whoever runs this. Never rebuilt: what is wrong with them is thrown. */
+  readonly artifactsDir?: string;
   /** Another copy of circuits/: for tests of smaller or damaged circuits. */
   readonly circuitsDir?: string;
 }
 
-const CIRCUITS = join(PACKAGE_ROOT, 'circuits');
-const MAIN = join('main', 'policy-claim.circom');
+export const CIRCUITS = join(PACKAGE_ROOT, 'circuits');
+/** Below the folder of circuits. */
+export const MAIN = join('main', 'policy-claim.circom');
 /** Two processes may repair at once; each try either loads what another finished or finishes its own. */
 const TRIES = 3;
 
@@ -48,10 +53,15 @@ const TRIES = 3;
  * About 8 s the first time, 30 ms after. A kill at any line leaves nothing half-made: work happens in a folder of its own
  * that is renamed into place when its manifest is written. When two processes build at the same time the first to rename
  * wins and the other takes the winner's key.
- * @throws ConcordatError PROCESS_FAILED, ARTIFACT_CORRUPT when rebuilding does not help
+ * @throws ConcordatError PROCESS_FAILED, ARTIFACT_CORRUPT when rebuilding does not help; as `loadCeremonyArtifacts`
  */
 export async function preparePolicyCircuit(options: PrepareOptions): Promise<PolicyArtifacts> {
   const { cacheDir, circuitsDir = CIRCUITS, onProgress = () => undefined } = options;
+  if (options.artifactsDir !== undefined) {
+    const artifacts = await loadCeremonyArtifacts(options.artifactsDir, circuitsDir);
+    onProgress({ stage: 'ready', detail: artifacts.dir });
+    return artifacts;
+  }
   const dir = join(cacheDir, await contentHash(circuitsDir));
   await mkdir(cacheDir, { recursive: true });
   await removeLeftovers(cacheDir);
@@ -74,10 +84,31 @@ export async function preparePolicyCircuit(options: PrepareOptions): Promise<Pol
   throw last ?? new ConcordatError('ARTIFACT_CORRUPT', dir);
 }
 
+/**
+ * What `concordat ceremony finalise` wrote, for this very circuit.
+ * @throws ConcordatError FILE_MISSING, ARTIFACT_CORRUPT, VERIFICATION_KEY_UNSAFE, CONFLICT when it is for another circuit
+ */
+export async function loadCeremonyArtifacts(dir: string, circuitsDir: string = CIRCUITS): Promise<PolicyArtifacts> {
+  const manifest = await readManifest(dir);
+  if (manifest === undefined) throw new ConcordatError('FILE_MISSING', `no artefacts in ${dir}`, { path: dir });
+  if (manifest.setup !== 'ceremony') {
+    throw new ConcordatError('VERIFICATION_KEY_UNSAFE', `${dir} was made by a single operator`, { path: dir });
+  }
+  const circuit = await contentHash(circuitsDir);
+  if (manifest.circuit !== circuit) {
+    const detail = `${dir} is for the circuit ${manifest.circuit}, this program has ${circuit}`;
+    throw new ConcordatError('CONFLICT', detail, { path: dir });
+  }
+  return artifactsOf(dir, manifest);
+}
+
 /** Nothing when it is not built yet. @throws ConcordatError ARTIFACT_CORRUPT */
 async function load(dir: string): Promise<PolicyArtifacts | undefined> {
   const manifest = await readManifest(dir);
-  if (manifest === undefined) return undefined;
+  return manifest && artifactsOf(dir, manifest);
+}
+
+async function artifactsOf(dir: string, manifest: Manifest): Promise<PolicyArtifacts> {
   const verificationKey = parseVerificationKey(JSON.parse(await readFile(join(dir, FILES.verificationKey), 'utf8')));
   return {
     dir,
@@ -91,6 +122,7 @@ async function load(dir: string): Promise<PolicyArtifacts | undefined> {
     verifierSource: await readFile(join(dir, FILES.verifierSource), 'utf8'),
     constraints: manifest.constraints,
     setup: manifest.setup,
+    ...(manifest.setup === 'ceremony' && { transcript: manifest.transcript }),
   };
 }
 
@@ -127,7 +159,7 @@ async function moveAway(dir: string): Promise<void> {
   await rm(grave, { recursive: true, force: true });
 }
 
-const temporaryBeside = (dir: string): string => `${dir}.${randomBytes(4).toString('hex')}.tmp`;
+export const temporaryBeside = (dir: string): string => `${dir}.${randomBytes(4).toString('hex')}.tmp`;
 
 const LEFTOVER_AGE_MS = 3_600_000;
 
@@ -142,7 +174,7 @@ async function removeLeftovers(cacheDir: string): Promise<void> {
 }
 
 /** Sources (with the generated parameters), tools and flags: whatever changes the circuit or its setup. */
-async function contentHash(circuitsDir: string): Promise<string> {
+export async function contentHash(circuitsDir: string): Promise<string> {
   const hash = createHash('sha256').update('concordat/1/policy-artifacts\n').update(toolchain());
   const entries = await readdir(circuitsDir, { recursive: true, withFileTypes: true });
   const sources = entries

@@ -23,7 +23,7 @@ export interface PolicyProver {
   stop(): Promise<void>;
 }
 
-interface ProverOptions {
+export interface ProverOptions {
   readonly artifacts: PolicyArtifacts;
   /** Proofs are kept here by content; without it, not at all. */
   readonly cacheDir?: string;

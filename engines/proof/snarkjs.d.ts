@@ -28,7 +28,29 @@ declare module 'snarkjs' {
     check(r1csFile: string, witness: MemoryFile): Promise<boolean>;
     exportJson(witness: MemoryFile): Promise<bigint[]>;
   };
+  export interface Logger {
+    debug(text: string): void;
+    info(text: string): void;
+    warn(text: string): void;
+    error(text: string): void;
+  }
+  export const powersOfTau: {
+    verify(ptauFile: string, logger: Logger): Promise<boolean>;
+  };
   export const zKey: {
+    /** -1, and a word to the logger, when it cannot. */
+    newZKey(r1csFile: string, ptauFile: string, zkeyFile: string, logger: Logger): Promise<Uint8Array | -1>;
+    contribute(fromFile: string, toFile: string, name: string, entropy: string, logger: Logger): Promise<Uint8Array>;
+    /** False, and a word to the logger, when it cannot. */
+    beacon(
+      fromFile: string,
+      toFile: string,
+      name: string,
+      beaconHex: string,
+      iterationsExp: number,
+      logger: Logger,
+    ): Promise<Uint8Array | false>;
+    verifyFromInit(initialFile: string, ptauFile: string, zkeyFile: string, logger: Logger): Promise<boolean>;
     exportVerificationKey(zkeyFile: string): Promise<unknown>;
     exportSolidityVerifier(zkeyFile: string, templates: { readonly groth16: string }): Promise<string>;
   };

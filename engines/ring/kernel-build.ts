@@ -22,6 +22,8 @@ const SOURCES = join(PACKAGE_ROOT, 'engines/ring/kernel');
 /** 64 KiB each; the kernel checks against its own layout when it starts. Never grows. */
 const MEMORY_PAGES = 10;
 const [P1, P2, P3] = SECAGG.primes;
+/** The kernel is one for all packings; it takes the packing with each call. */
+export const MAX_SLOTS = Math.max(...SECAGG.packings.map(({ slots }) => slots));
 
 /** No asserts, no runtime: the kernel allocates nothing. The law's numbers go in as constants. */
 const FLAGS = [
@@ -32,7 +34,7 @@ const FLAGS = [
   ...['--initialMemory', `${MEMORY_PAGES}`, '--maximumMemory', `${MEMORY_PAGES}`],
   ...['--use', `PARAM_DEGREE=${SECAGG.ringDegree}`],
   ...['--use', `PARAM_PRIME_0=${P1}`, '--use', `PARAM_PRIME_1=${P2}`, '--use', `PARAM_PRIME_2=${P3}`],
-  ...['--use', `PARAM_SLOT_BITS=${SECAGG.slotBits}`],
+  ...['--use', `PARAM_PLAINTEXT_BITS=${SECAGG.plaintextBits}`, '--use', `PARAM_MAX_SLOTS=${MAX_SLOTS}`],
   ...['--use', `PARAM_CBD_TRIALS=${SECAGG.cbdTrials}`],
 ];
 

@@ -1,8 +1,9 @@
 // The SIMD kernel of engines/ring/kernel/, running: its functions, and its memory as arrays.
 import { ConcordatError } from '../../protocol/errors.ts';
-import { RESIDUES_PER_BLOCK, RING_DEGREE, VALUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
+import { RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
+import { PACKED_WORDS_PER_BLOCK } from '../../protocol/secagg/residue-bits.ts';
 import { CBD_POLYNOMIAL_BYTES } from '../../protocol/secagg/sampling.ts';
-import { buildKernel, type KernelOptions } from './kernel-build.ts';
+import { buildKernel, type KernelOptions, MAX_SLOTS } from './kernel-build.ts';
 import { hasSimd, webAssembly } from './webassembly.ts';
 
 interface Address {
@@ -21,28 +22,32 @@ interface KernelExports {
   readonly PRODUCT: Address;
   readonly ERROR: Address;
   readonly LEFT: Address;
-  readonly RIGHT: Address;
+  readonly SUMS: Address;
+  readonly PACKED: Address;
   readonly END: Address;
   prepare(): void;
   takeUniform(prime: number): number;
   loadFactor(): void;
-  seal(): void;
-  open(): void;
-  add(): void;
+  seal(slots: number, slotBits: number): void;
+  open(slots: number, slotBits: number): void;
+  addPacked(): void;
   wipe(): void;
 }
 
 /** Arrays are the kernel's own memory: what goes in, and what is there after a call (kernel/layout.as.ts). */
-export interface Kernel extends Pick<KernelExports, 'takeUniform' | 'loadFactor' | 'seal' | 'open' | 'add' | 'wipe'> {
+export interface Kernel
+  extends Pick<KernelExports, 'takeUniform' | 'loadFactor' | 'seal' | 'open' | 'addPacked' | 'wipe'> {
   readonly stream: Uint8Array;
   readonly public: Uint32Array;
   readonly small: Int32Array;
   readonly random: Uint8Array;
+  /** Room for the most slots that a packing has; fewer fill its beginning. So it is with the sums. */
   readonly values: Uint16Array;
   readonly product: Uint32Array;
   readonly error: Int32Array;
   readonly left: Uint32Array;
-  readonly right: Uint32Array;
+  readonly sums: Uint32Array;
+  readonly packed: Uint32Array;
 }
 
 const running = new Map<string, Promise<Kernel>>();
@@ -66,19 +71,20 @@ async function start(options: KernelOptions): Promise<Kernel> {
   const { buffer } = exports.memory;
   if (exports.END.value > buffer.byteLength) throw new RangeError('the kernel has fewer pages than its layout needs');
   exports.prepare();
-  const { takeUniform, loadFactor, seal, open, add, wipe } = exports;
+  const { takeUniform, loadFactor, seal, open, addPacked, wipe } = exports;
   const residues = ({ value }: Address) => new Uint32Array(buffer, value, RESIDUES_PER_BLOCK);
   const integers = ({ value }: Address) => new Int32Array(buffer, value, RING_DEGREE);
   return {
-    ...{ takeUniform, loadFactor, seal, open, add, wipe },
+    ...{ takeUniform, loadFactor, seal, open, addPacked, wipe },
     stream: new Uint8Array(buffer, exports.STREAM.value, exports.STREAM_BYTES.value),
     public: residues(exports.PUBLIC),
     small: integers(exports.SMALL),
     random: new Uint8Array(buffer, exports.RANDOM.value, CBD_POLYNOMIAL_BYTES),
-    values: new Uint16Array(buffer, exports.VALUES.value, VALUES_PER_BLOCK),
+    values: new Uint16Array(buffer, exports.VALUES.value, MAX_SLOTS * RING_DEGREE),
     product: residues(exports.PRODUCT),
     error: integers(exports.ERROR),
     left: residues(exports.LEFT),
-    right: residues(exports.RIGHT),
+    sums: new Uint32Array(buffer, exports.SUMS.value, MAX_SLOTS * RING_DEGREE),
+    packed: new Uint32Array(buffer, exports.PACKED.value, PACKED_WORDS_PER_BLOCK),
   };
 }

@@ -1,7 +1,7 @@
 // Opening with SEAL. The auditor uses this one, so that no sum rests on a kernel of our own alone.
 import { PRIMES, RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
-import { extract } from '../../protocol/secagg/coefficients.ts';
-import { countBlocks } from './blocks.ts';
+import { extract, lift } from '../../protocol/secagg/coefficients.ts';
+import { countBlocks, part } from './blocks.ts';
 import type { OpenJob, RingOpener } from './open.ts';
 import { forEachProduct } from './products.ts';
 import { type SealProduct, sealProduct } from './seal-product.ts';
@@ -12,13 +12,13 @@ export async function createSealOpener(): Promise<RingOpener> {
 }
 
 function openBlocks(product: SealProduct, job: OpenJob): void {
-  const { seed, secretSum, aggregate, firstBlock = 0, values, onNoise } = job;
-  const blocks = countBlocks(aggregate, values);
+  const { seed, secretSum, aggregate, packing, firstBlock = 0, values, onNoise } = job;
+  const blocks = countBlocks(aggregate, values, packing);
+  const valuesPerBlock = values.length / blocks;
   const [difference, error] = [new Uint32Array(RESIDUES_PER_BLOCK), new Int32Array(RING_DEGREE)];
   forEachProduct(product, secretSum, { seed, firstBlock, blocks }, (i, words) => {
-    const [from, to] = [i * RESIDUES_PER_BLOCK, (i + 1) * RESIDUES_PER_BLOCK];
-    subtract(aggregate.subarray(from, to), words, difference);
-    extract(difference, values.subarray(from, to), error);
+    subtract(part(aggregate, i, RESIDUES_PER_BLOCK), words, difference);
+    extract(difference, packing, part(values, i, valuesPerBlock), error);
     onNoise(error);
   });
 }
@@ -27,8 +27,7 @@ function openBlocks(product: SealProduct, job: OpenJob): void {
 function subtract(a: Uint32Array, b: Uint32Array, out: Uint32Array): void {
   PRIMES.forEach((p, j) => {
     for (let i = j * RING_DEGREE; i < (j + 1) * RING_DEGREE; i++) {
-      const rest = (a[i] ?? 0) - (b[i] ?? 0);
-      out[i] = rest < 0 ? rest + p : rest;
+      out[i] = lift((a[i] ?? 0) - (b[i] ?? 0), p);
     }
   });
 }

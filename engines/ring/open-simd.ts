@@ -1,6 +1,6 @@
 // Opening with the kernel: the product, the residues put together, centred and split, all in WebAssembly.
 import { RESIDUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
-import { countBlocks } from './blocks.ts';
+import { countBlocks, part } from './blocks.ts';
 import { expandInto, loadFactor } from './expand.ts';
 import { type Kernel, ringKernel } from './kernel.ts';
 import type { KernelOptions } from './kernel-build.ts';
@@ -13,16 +13,16 @@ export async function createSimdOpener(options: KernelOptions): Promise<RingOpen
 }
 
 function openBlocks(kernel: Kernel, job: OpenJob): void {
-  const { seed, secretSum, aggregate, firstBlock = 0, values, onNoise } = job;
-  const blocks = countBlocks(aggregate, values);
+  const { seed, secretSum, aggregate, packing, firstBlock = 0, values, onNoise } = job;
+  const blocks = countBlocks(aggregate, values, packing);
+  const valuesPerBlock = values.length / blocks;
   try {
     loadFactor(kernel, secretSum);
     for (let i = 0; i < blocks; i++) {
-      const from = i * RESIDUES_PER_BLOCK;
       expandInto(kernel, seed, firstBlock + i);
-      kernel.left.set(aggregate.subarray(from, from + RESIDUES_PER_BLOCK));
-      kernel.open();
-      values.set(kernel.right, from);
+      kernel.left.set(part(aggregate, i, RESIDUES_PER_BLOCK));
+      kernel.open(packing.slots, packing.slotBits);
+      values.set(kernel.sums.subarray(0, valuesPerBlock), i * valuesPerBlock);
       onNoise(kernel.error);
     }
   } finally {

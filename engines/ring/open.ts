@@ -1,4 +1,5 @@
 // Opening a sum: what only a key-holder's side, the coordinator's opening/ and the auditor may import.
+import type { Packing } from '../../protocol/secagg/packing.ts';
 
 export interface OpenJob {
   /** The round's seed, 32 bytes. */
@@ -8,7 +9,8 @@ export interface OpenJob {
   /** C_k, residues [block][prime][coefficient], each below its prime. */
   readonly aggregate: Uint32Array;
   readonly firstBlock?: number;
-  /** Receives 12,288 slot sums per block, below 2^26. */
+  readonly packing: Packing;
+  /** Receives slots·N slot sums per block: below 2^slotBits, the last of a coefficient all that is left of 78 bits. */
   readonly values: Uint32Array;
   /** Called once per block, in order, with its N residual errors E; the array is reused. */
   readonly onNoise: (error: Int32Array) => void;

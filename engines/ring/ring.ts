@@ -1,5 +1,6 @@
 // What every ring engine does: seal blocks under a one-time secret, and add sealed blocks. Opening is in open.ts.
 import type { FillRandom } from '../../protocol/secagg/block.ts';
+import type { Packing } from '../../protocol/secagg/packing.ts';
 
 /** Buffers are the caller's, sized in whole blocks; an engine works through them block by block and keeps none. */
 export interface SealJob {
@@ -7,7 +8,8 @@ export interface SealJob {
   readonly seed: Uint8Array;
   /** N samples of CBD(40). Used for one payload and never again: a second message under it reveals the difference. */
   readonly secret: Int32Array;
-  /** 12,288 values per block, in value order. */
+  readonly packing: Packing;
+  /** slots·N values per block, in value order. */
   readonly values: Uint16Array;
   /** CSPRNG. Asked for 40,960 bytes per block, in block order, once; they become that block's error. */
   readonly fillRandom: FillRandom;
@@ -21,6 +23,9 @@ export interface SealJob {
 export interface Ring {
   readonly name: string;
   seal(job: SealJob): void;
-  /** acc += block mod each prime. Any whole number of blocks; both sides already range-checked. */
-  addInto(acc: Uint32Array, block: Uint32Array): void;
+  /**
+   * acc += a payload's words (protocol/secagg/residue-bits.ts) mod each prime. Any whole number of blocks: 12,288
+   * residues are 11,520 words. Both sides already range-checked.
+   */
+  addPacked(acc: Uint32Array, packed: Uint32Array): void;
 }

@@ -1,6 +1,7 @@
 // The fast engine: sealing and adding in a WebAssembly kernel of our own, word for word what the engine "seal" gives.
 import { RESIDUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
-import { countBlocks } from './blocks.ts';
+import { PACKED_WORDS_PER_BLOCK } from '../../protocol/secagg/residue-bits.ts';
+import { countBlocks, countPackedBlocks, part } from './blocks.ts';
 import { expandInto, loadFactor } from './expand.ts';
 import { type Kernel, ringKernel } from './kernel.ts';
 import type { KernelOptions } from './kernel-build.ts';
@@ -12,36 +13,34 @@ export async function createSimdRing(options: KernelOptions): Promise<Ring> {
   return {
     name: 'simd',
     seal: (job) => sealBlocks(kernel, job),
-    addInto: (acc, block) => addBlocks(kernel, acc, block),
+    addPacked: (acc, packed) => addPacked(kernel, acc, packed),
   };
 }
 
 function sealBlocks(kernel: Kernel, job: SealJob): void {
-  const { seed, secret, values, fillRandom, firstBlock = 0, out } = job;
-  const blocks = countBlocks(out, values);
+  const { seed, secret, packing, values, fillRandom, firstBlock = 0, out } = job;
+  const blocks = countBlocks(out, values, packing);
+  const valuesPerBlock = values.length / blocks;
   try {
     loadFactor(kernel, secret);
     for (let i = 0; i < blocks; i++) {
-      const from = i * RESIDUES_PER_BLOCK;
       expandInto(kernel, seed, firstBlock + i);
       fillRandom(kernel.random);
-      kernel.values.set(values.subarray(from, from + RESIDUES_PER_BLOCK));
-      kernel.seal();
-      out.set(kernel.product, from);
+      kernel.values.set(part(values, i, valuesPerBlock));
+      kernel.seal(packing.slots, packing.slotBits);
+      out.set(kernel.product, i * RESIDUES_PER_BLOCK);
     }
   } finally {
     kernel.wipe();
   }
 }
 
-function addBlocks(kernel: Kernel, acc: Uint32Array, block: Uint32Array): void {
-  if (acc.length !== block.length || acc.length % RESIDUES_PER_BLOCK !== 0) {
-    throw new RangeError(`cannot add ${block.length} residues to ${acc.length}`);
-  }
-  for (let at = 0; at < acc.length; at += RESIDUES_PER_BLOCK) {
-    kernel.left.set(acc.subarray(at, at + RESIDUES_PER_BLOCK));
-    kernel.right.set(block.subarray(at, at + RESIDUES_PER_BLOCK));
-    kernel.add();
-    acc.set(kernel.left, at);
+function addPacked(kernel: Kernel, acc: Uint32Array, packed: Uint32Array): void {
+  const blocks = countPackedBlocks(acc, packed);
+  for (let i = 0; i < blocks; i++) {
+    kernel.left.set(part(acc, i, RESIDUES_PER_BLOCK));
+    kernel.packed.set(part(packed, i, PACKED_WORDS_PER_BLOCK));
+    kernel.addPacked();
+    acc.set(kernel.left, i * RESIDUES_PER_BLOCK);
   }
 }

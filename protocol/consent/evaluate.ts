@@ -39,3 +39,13 @@ export function evaluate(policy: Policy, access: Access): Decision {
   const reason = denialOf(policy, access);
   return reason === undefined ? { allow: true } : { allow: false, reason };
 }
+
+/** A measured accuracy, while it counts: up to and including its greatest age, as `RoundLedger` counts. */
+export function freshAccuracy(
+  metric: { readonly accuracyBps: number; readonly attestedAtSeconds: number } | undefined,
+  nowSeconds: number,
+  maxAgeSeconds: number,
+): number | undefined {
+  const fresh = metric !== undefined && nowSeconds - metric.attestedAtSeconds <= maxAgeSeconds;
+  return fresh ? metric.accuracyBps : undefined;
+}

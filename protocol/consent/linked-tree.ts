@@ -27,10 +27,10 @@ export class LinkedTree {
   readonly #hashes: readonly Uint8Array[];
   readonly #tree: MerkleTree;
 
-  private constructor(leaves: readonly LinkedLeaf[], hashes: readonly Uint8Array[], previous?: LinkedTree) {
+  private constructor(leaves: readonly LinkedLeaf[], hashes: readonly Uint8Array[], tree = MerkleTree.of(hashes)) {
     this.#leaves = leaves;
     this.#hashes = hashes;
-    this.#tree = MerkleTree.of(hashes, previous === undefined ? undefined : previous.#tree);
+    this.#tree = tree;
   }
 
   /**
@@ -38,19 +38,52 @@ export class LinkedTree {
    * @throws ConcordatError VALUE_OUT_OF_RANGE for a key of 0 or 2^256-1, CONFLICT for a repeated key
    */
   static of(pairs: Iterable<readonly [key: Hex, value: Hex]>, previous?: LinkedTree): LinkedTree {
-    const sorted = [...pairs].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    const leaves = linked([...pairs].sort(byKey));
+    return new LinkedTree(leaves, previous === undefined ? leaves.map(hashLeaf) : previous.#rehash(leaves));
+  }
+
+  /** This list with some keys added, and some given another value. @throws as `of` */
+  with(changes: Iterable<readonly [key: Hex, value: Hex]>): LinkedTree {
     const leaves: LinkedLeaf[] = [];
-    sorted.forEach(([key, value], i) => {
-      if (key === ZERO_WORD || key === MAX_WORD) {
-        throw new ConcordatError('VALUE_OUT_OF_RANGE', 'a key of a linked tree lies strictly between 0 and 2^256-1');
+    const hashes: (Uint8Array | undefined)[] = []; // undefined: new here
+    const removed: Uint8Array[] = [];
+    let from = 0;
+    const copyUntil = (end: number): void => {
+      for (; from < end; from++) {
+        const [leaf, hash] = [this.#leaves[from], this.#hashes[from]];
+        if (leaf !== undefined) leaves.push(leaf);
+        hashes.push(hash);
       }
-      const next = sorted[i + 1]?.[0] ?? MAX_WORD;
-      if (next === key) throw new ConcordatError('CONFLICT', 'a key stands twice in a linked tree', { key });
-      leaves.push({ key, value, next });
-    });
-    leaves.unshift({ key: ZERO_WORD, value: ZERO_WORD, next: leaves[0]?.key ?? MAX_WORD });
-    const hashes = previous === undefined ? leaves.map(hashLeaf) : previous.#rehash(leaves);
-    return new LinkedTree(leaves, hashes, previous);
+    };
+    const touched = new Set<number>();
+    // `linked` looks at the keys; where a change is linked to is known once all have their places
+    for (const change of linked([...changes].sort(byKey)).slice(1)) {
+      const at = this.#floorIndex(change.key);
+      const isOld = this.#leaves[at]?.key === change.key;
+      copyUntil(isOld ? at : at + 1);
+      const replaced = this.#hashes[from];
+      if (isOld && replaced !== undefined) {
+        removed.push(replaced);
+        from += 1;
+      } else touched.add(leaves.length - 1);
+      touched.add(leaves.length);
+      leaves.push(change);
+      hashes.push(undefined);
+    }
+    copyUntil(this.#leaves.length);
+
+    const added: Uint8Array[] = [];
+    for (const i of touched) {
+      const known = hashes[i];
+      if (known !== undefined) removed.push(known);
+      const leaf = { ...(leaves[i] ?? SENTINEL), next: leaves[i + 1]?.key ?? MAX_WORD };
+      const hash = hashLeaf(leaf);
+      leaves[i] = leaf;
+      hashes[i] = hash;
+      added.push(hash);
+    }
+    const complete = hashes.filter((hash) => hash !== undefined);
+    return new LinkedTree(leaves, complete, this.#tree.replace(removed, added));
   }
 
   get root(): Hex {
@@ -93,15 +126,35 @@ export class LinkedTree {
     return low;
   }
 
+  /** Hashes of another version's leaves; both lists ascend, so one walk finds what is unchanged. */
   #rehash(leaves: readonly LinkedLeaf[]): Uint8Array[] {
+    let i = 0;
     return leaves.map((leaf) => {
-      const i = this.#floorIndex(leaf.key);
+      while ((this.#leaves[i]?.key ?? MAX_WORD) < leaf.key) i += 1;
       const old = this.#leaves[i];
       const hash = this.#hashes[i];
       const same = old?.key === leaf.key && old.value === leaf.value && old.next === leaf.next;
       return same && hash !== undefined ? hash : hashLeaf(leaf);
     });
   }
+}
+
+const SENTINEL: LinkedLeaf = { key: ZERO_WORD, value: ZERO_WORD, next: MAX_WORD };
+
+const byKey = ([a]: readonly [Hex, Hex], [b]: readonly [Hex, Hex]): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** The leaves of ascending pairs, behind the sentinel. */
+function linked(sorted: readonly (readonly [key: Hex, value: Hex])[]): LinkedLeaf[] {
+  const leaves: LinkedLeaf[] = [{ ...SENTINEL, next: sorted[0]?.[0] ?? MAX_WORD }];
+  sorted.forEach(([key, value], i) => {
+    if (key === ZERO_WORD || key === MAX_WORD) {
+      throw new ConcordatError('VALUE_OUT_OF_RANGE', 'a key of a linked tree lies strictly between 0 and 2^256-1');
+    }
+    const next = sorted[i + 1]?.[0] ?? MAX_WORD;
+    if (next === key) throw new ConcordatError('CONFLICT', 'a key stands twice in a linked tree', { key });
+    leaves.push({ key, value, next });
+  });
+  return leaves;
 }
 
 const isWord = (hex: Hex): boolean => hex.length === 66 && fromHex(hex).length === 32;

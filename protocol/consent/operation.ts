@@ -1,9 +1,10 @@
 // One entry of a dealer's consent log: a subject moves from one policy digest to another, signed with a passkey.
 import { z } from 'zod';
-import { concatBytes, fromHex, type Hex, keccak256, sha256, toHex, utf8ToBytes } from '../bytes.ts';
+import { concatBytes, fromHex, type Hex, sha256, toHex, utf8ToBytes } from '../bytes.ts';
 import { decodeCbor, encodeCbor } from '../codec.ts';
 import { PROTOCOL_VERSION } from '../params.ts';
 import { bytesAsHex, hexWord } from './hex-schema.ts';
+import { keccak256 } from './keccak.ts';
 import { FIELD_ORDER } from './policy.ts';
 
 const OPERATION_VERSION = `${PROTOCOL_VERSION}/operation` as const;

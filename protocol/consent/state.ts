@@ -59,10 +59,12 @@ export class ConsentState {
   readonly dealer: Hex;
   #subjects = new Map<Hex, SubjectState>();
   #members = new Map<bigint, Map<Hex, Uint8Array>>(); // digest -> subject -> leaf hash; no empty buckets
-  #buckets = new Map<bigint, BucketTrees>(); // cache, of unchanged buckets only
-  #bucketsTree: MerkleTree | undefined;
-  #linked: LinkedTree | undefined;
-  #linkedIsCurrent = false;
+  #ownMembers = new Set<bigint>(); // digests whose map no clone shares
+  #buckets = new Map<bigint, BucketTrees>(); // as they were built last
+  #changedMembers = new Map<bigint, Map<Hex, Uint8Array | undefined>>(); // since then: subject -> leaf hash it had
+  #bucketsTree: MerkleTree | undefined; // undefined when it is out of date
+  #linked: LinkedTree | undefined; // as it was built last
+  #changedSubjects = new Set<Hex>(); // since then
   #logHead: Hex = EMPTY_LOG_HEAD;
   #operationCount = 0;
 
@@ -95,11 +97,13 @@ export class ConsentState {
   clone(): ConsentState {
     const copy = new ConsentState(this.dealer);
     copy.#subjects = new Map(this.#subjects);
-    for (const [digest, members] of this.#members) copy.#members.set(digest, new Map(members));
+    copy.#members = new Map(this.#members);
+    this.#ownMembers.clear(); // whoever writes first makes a map of its own
     copy.#buckets = new Map(this.#buckets);
+    for (const [digest, before] of this.#changedMembers) copy.#changedMembers.set(digest, new Map(before));
     copy.#bucketsTree = this.#bucketsTree;
     copy.#linked = this.#linked;
-    copy.#linkedIsCurrent = this.#linkedIsCurrent;
+    copy.#changedSubjects = new Set(this.#changedSubjects);
     copy.#logHead = this.#logHead;
     copy.#operationCount = this.#operationCount;
     return copy;
@@ -214,33 +218,54 @@ export class ConsentState {
   }
 
   #put(subject: Hex, next: SubjectState): void {
-    const old = this.#subjects.get(subject);
+    const oldDigest = this.#subjects.get(subject)?.digest ?? 0n;
     this.#subjects.set(subject, next);
-    if (old !== undefined && old.digest !== 0n) {
-      const members = this.#members.get(old.digest);
-      members?.delete(subject);
-      if (members?.size === 0) this.#members.delete(old.digest);
-      this.#buckets.delete(old.digest);
-    }
-    if (next.digest !== 0n) {
-      const members = this.#members.get(next.digest) ?? new Map<Hex, Uint8Array>();
-      members.set(subject, memberLeaf({ subject, recordHash: next.recordHash, seq: next.seq }));
-      this.#members.set(next.digest, members);
-      this.#buckets.delete(next.digest);
-    }
+    if (this.#linked !== undefined) this.#changedSubjects.add(subject);
+    if (oldDigest !== next.digest) this.#putLeaf(oldDigest, subject, undefined);
+    this.#putLeaf(next.digest, subject, memberLeaf({ subject, recordHash: next.recordHash, seq: next.seq }));
     this.#bucketsTree = undefined;
-    this.#linkedIsCurrent = false;
+  }
+
+  /** Puts a subject's leaf into a bucket, or takes it out. */
+  #putLeaf(digest: bigint, subject: Hex, leaf: Uint8Array | undefined): void {
+    if (digest === 0n) return;
+    const members = this.#writableMembers(digest);
+    if (this.#buckets.has(digest)) {
+      const before = this.#changedMembers.get(digest) ?? new Map<Hex, Uint8Array | undefined>();
+      if (!before.has(subject)) before.set(subject, members.get(subject));
+      this.#changedMembers.set(digest, before);
+    }
+    if (leaf === undefined) members.delete(subject);
+    else members.set(subject, leaf);
+    if (members.size > 0) return;
+    this.#members.delete(digest);
+    this.#buckets.delete(digest);
+    this.#changedMembers.delete(digest);
+  }
+
+  #writableMembers(digest: bigint): Map<Hex, Uint8Array> {
+    const known = this.#members.get(digest);
+    if (known !== undefined && this.#ownMembers.has(digest)) return known;
+    const own = new Map(known);
+    this.#members.set(digest, own);
+    this.#ownMembers.add(digest);
+    return own;
   }
 
   #treesOf(digest: bigint): BucketTrees {
     const built = this.#buckets.get(digest);
-    if (built !== undefined) return built;
+    const before = this.#changedMembers.get(digest);
+    if (built !== undefined && before === undefined) return built;
     const members = this.#members.get(digest);
     if (members === undefined) throw new ConcordatError('NOT_FOUND', `no bucket of digest ${hexWord(digest)}`);
-    const tree = MerkleTree.of([...members.values()]);
+    const tree =
+      built === undefined || before === undefined
+        ? MerkleTree.of([...members.values()])
+        : built.tree.replace(present(before.values()), present([...before.keys()].map((key) => members.get(key))));
     const bucket = { digest, membersRoot: tree.root, memberCount: members.size };
     const trees = { tree, bucket, leaf: bucketLeaf(bucket) };
     this.#buckets.set(digest, trees);
+    this.#changedMembers.delete(digest);
     return trees;
   }
 
@@ -255,14 +280,17 @@ export class ConsentState {
   }
 
   #linkedTree(): LinkedTree {
-    if (this.#linked === undefined || !this.#linkedIsCurrent) {
-      const pairs = [...this.#subjects].map(([subject, { digest }]) => [subject, hexWord(digest)] as const);
-      this.#linked = LinkedTree.of(pairs, this.#linked);
-      this.#linkedIsCurrent = true;
-    }
+    if (this.#linked !== undefined && this.#changedSubjects.size === 0) return this.#linked;
+    const changed = this.#linked === undefined ? this.#subjects.keys() : this.#changedSubjects;
+    const pairs = [...changed].map((key) => [key, hexWord(this.#subjects.get(key)?.digest ?? 0n)] as const);
+    this.#linked = this.#linked === undefined ? LinkedTree.of(pairs) : this.#linked.with(pairs);
+    this.#changedSubjects.clear();
     return this.#linked;
   }
 }
+
+const present = (leaves: Iterable<Uint8Array | undefined>): Uint8Array[] =>
+  [...leaves].filter((leaf) => leaf !== undefined);
 
 /**
  * [CON-1] then [CON-2]: what an edge node, a witness and an auditor each do with every entry.

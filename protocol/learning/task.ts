@@ -5,9 +5,13 @@ import { EVIDENCE, type Requirement, requirementOf } from '../consent/policy.ts'
 import { SCENE_IDS } from '../consent/scenes.ts';
 import { ConcordatError } from '../errors.ts';
 import { LIMITS, SECAGG } from '../params.ts';
+import { PACKING_NAMES, type PackingName, type PackingProfile, packingProfile } from '../secagg/packing.ts';
 import { canonicalJson } from './canonical-json.ts';
 import type { DataContract } from './data-contract.ts';
 import { parseYaml } from './yaml.ts';
+
+/** Below this a quantised update is noise. */
+const MIN_VALUE_BITS = 4;
 
 const hash = z.string().regex(/^0x[0-9a-f]{64}$/, 'must be a sha256 hash: 0x and 64 lower-case hex digits');
 const positive = z.number().positive();
@@ -50,10 +54,13 @@ const taskSchema = z.strictObject({
   model: modelSchema,
   strategy: strategySchema,
   rounds: count(10_000),
-  cohort: z.strictObject({ min: z.int().min(2).max(SECAGG.maxDealers), deadlineMs: count(604_800_000) }),
+  cohort: z.strictObject({ min: z.int().min(SECAGG.minCohort).max(SECAGG.maxDealers), deadlineMs: count(604_800_000) }),
   update: z.strictObject({
     clipNorm: positive.max(1e6),
-    valueBits: z.literal(SECAGG.valueBits),
+    /** Bits of one quantised value. */
+    valueBits: z.int().min(MIN_VALUE_BITS).max(SECAGG.maxValueBits),
+    /** How many values share a coefficient of the encrypted sum: `protocol/secagg/packing.ts`. */
+    packing: z.enum(PACKING_NAMES),
     weightBound: count(LIMITS.maxRecordsPerDealer),
   }),
   privacy: z.strictObject({ mode: z.literal('none') }),
@@ -99,8 +106,31 @@ export function parseTask(source: string): Task {
   if (document.strategy.learningRate * document.model.l2 >= 1) {
     throw invalid('model.l2', 'learningRate·l2 must be under 1, or every step overshoots: lower one of them');
   }
+  checkPacking(document);
   return { ...document, hash: taskHash(document) };
 }
+
+function checkPacking({ update, cohort }: TaskDocument): void {
+  const { packing, valueBits } = update;
+  const { maxDealers } = tryProfile(packing, valueBits);
+  if (cohort.min <= maxDealers) return;
+  throw invalid(
+    'update.packing',
+    `${packing} holds ${maxDealers} dealers of ${valueBits} bits, the cohort has ${cohort.min}`,
+  );
+}
+
+function tryProfile(packing: PackingName, valueBits: number): PackingProfile {
+  try {
+    return packingProfile(packing, valueBits);
+  } catch (cause) {
+    throw invalid('update.packing', `${(cause as ConcordatError).detail}: give fewer valueBits or another packing`);
+  }
+}
+
+/** The packing that the task names; it holds at least the task's smallest cohort. */
+export const packingOf = ({ update }: Pick<TaskDocument, 'update'>): PackingProfile =>
+  packingProfile(update.packing, update.valueBits);
 
 /**
  * That the task is about this contract: the hash it names, and its label.

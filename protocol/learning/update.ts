@@ -1,6 +1,5 @@
 // A dealer's update on its way to the secure sum, and the sum on its way back. Each stage is a type: none can be skipped.
 import { ConcordatError } from '../errors.ts';
-import { SECAGG } from '../params.ts';
 import type { ScoreHistogram } from './metrics.ts';
 
 declare const stage: unique symbol;
@@ -10,12 +9,16 @@ type Stage<Name extends string> = { readonly [stage]: Name };
 export type LocalUpdate = Stage<'local'> & { readonly delta: Float64Array };
 /** The same, with L2 norm at most clipNorm. */
 export type ClippedUpdate = Stage<'clipped'> & { readonly delta: Float64Array; readonly clipNorm: number };
-/** Unsigned 16-bit values for the secure sum: weighted delta, then evaluation counts. */
+/** Values of `valueBits` bits for the secure sum: weighted delta, then evaluation counts. */
 export type QuantisedUpdate = Stage<'quantised'> & { readonly values: Uint16Array };
 
-const LEVELS = 2 ** (SECAGG.valueBits - 1) - 1;
-const OFFSET = 2 ** (SECAGG.valueBits - 1);
-const MAX_VALUE = 2 ** SECAGG.valueBits - 1;
+/** Of a signed quantity in `valueBits` bits: levels on each side of zero, and where zero lies. */
+const levelsOf = (valueBits: number): number => 2 ** (valueBits - 1) - 1;
+const offsetOf = (valueBits: number): number => 2 ** (valueBits - 1);
+
+/** An evaluation count has up to 16 bits; with narrower values it takes several, least significant digits first. */
+const COUNT_BITS = 16;
+export const digitsPerCount = (valueBits: number): number => Math.ceil(COUNT_BITS / valueBits);
 
 const outOfRange = (detail: string) => new ConcordatError('VALUE_OUT_OF_RANGE', detail);
 
@@ -45,30 +48,39 @@ export const totalWeightFraction = (records: readonly number[], weightBound: num
   records.reduce((sum, n) => sum + Math.min(n, weightBound), 0) / weightBound;
 
 /** Width of one level. The range ±clipNorm never binds after clipping. */
-const stepOf = (clipNorm: number): number => clipNorm / LEVELS;
+const stepOf = (clipNorm: number, valueBits: number): number => clipNorm / levelsOf(valueBits);
 
 /** Values of one dealer's vector: a delta per parameter, then the counts of two histograms. */
-export const vectorLength = (parameters: number, bins: number): number => parameters + 2 * bins;
+export const vectorLength = (parameters: number, bins: number, valueBits: number): number =>
+  parameters + 2 * bins * digitsPerCount(valueBits);
 
 /**
- * round(x/step) + 32768, half up, of weightFraction·delta; then the counts as they are. Rounding is deterministic, so that a
- * round replays bit for bit.
+ * round(x/step) + 2^(valueBits−1), half up, of weightFraction·delta; then the counts, digit by digit. Rounding is
+ * deterministic, so that a round replays bit for bit.
  * @throws ConcordatError VALUE_OUT_OF_RANGE when a count does not fit, or there is no record
  */
-export function quantise(update: ClippedUpdate, weight: number, histogram: ScoreHistogram): QuantisedUpdate {
+export function quantise(
+  update: ClippedUpdate,
+  weight: number,
+  histogram: ScoreHistogram,
+  valueBits: number,
+): QuantisedUpdate {
   if (!(weight > 0 && weight <= 1)) throw outOfRange(`a weight fraction of ${weight} is not in (0, 1]`);
   const counts = [...histogram.negatives, ...histogram.positives];
   const parameters = update.delta.length;
-  const values = new Uint16Array(parameters + counts.length);
-  const step = stepOf(update.clipNorm);
+  const digits = digitsPerCount(valueBits);
+  const values = new Uint16Array(parameters + counts.length * digits);
+  const [step, levels, offset] = [stepOf(update.clipNorm, valueBits), levelsOf(valueBits), offsetOf(valueBits)];
   update.delta.forEach((x, i) => {
     // The clamp is for the last bit: a clipped coordinate can round to a hair over clipNorm.
-    const level = Math.max(-LEVELS, Math.min(LEVELS, Math.floor((weight * x) / step + 0.5)));
-    values[i] = level + OFFSET;
+    const level = Math.max(-levels, Math.min(levels, Math.floor((weight * x) / step + 0.5)));
+    values[i] = level + offset;
   });
   counts.forEach((count, i) => {
-    if (count > MAX_VALUE) throw outOfRange(`an evaluation count of ${count} does not fit ${SECAGG.valueBits} bits`);
-    values[parameters + i] = count;
+    if (count >= 2 ** COUNT_BITS) throw outOfRange(`an evaluation count of ${count} does not fit ${COUNT_BITS} bits`);
+    for (let d = 0; d < digits; d++) {
+      values[parameters + i * digits + d] = Math.floor(count / 2 ** (d * valueBits)) % 2 ** valueBits;
+    }
   });
   return { values } as QuantisedUpdate;
 }
@@ -77,6 +89,7 @@ export interface AggregateShape {
   readonly parameters: number;
   readonly bins: number;
   readonly clipNorm: number;
+  readonly valueBits: number;
   /** How many dealers are in the sum. */
   readonly dealers: number;
   /** Of the same dealers, from the weights on chain: see `totalWeightFraction`. */
@@ -91,24 +104,30 @@ export interface DecodedAggregate {
 }
 
 /**
- * Reads the opened sum: delta = (sum − 32768·dealers)·step / totalWeightFraction, and the summed histograms.
+ * Reads the opened sum: delta = (sum − offset·dealers)·step / totalWeightFraction, and the summed histograms.
  * @throws ConcordatError VALUE_OUT_OF_RANGE when the sum cannot be one of so many dealers
  */
 export function decodeAggregate(sums: ArrayLike<number>, shape: AggregateShape): DecodedAggregate {
-  const { parameters, bins, dealers } = shape;
-  const length = vectorLength(parameters, bins);
+  const { parameters, bins, dealers, valueBits } = shape;
+  const length = vectorLength(parameters, bins, valueBits);
+  const most = dealers * (2 ** valueBits - 1);
   if (sums.length !== length) throw outOfRange(`the sum has ${sums.length} values, not ${length}`);
   if (!(dealers >= 1 && shape.totalWeightFraction > 0)) throw outOfRange('the sum is over no dealer');
   const at = (i: number): number => {
     const sum = sums[i] ?? -1;
-    if (!Number.isInteger(sum) || sum < 0 || sum > dealers * MAX_VALUE) {
-      throw outOfRange(`value ${i} of the sum is not a sum of ${dealers} values of ${SECAGG.valueBits} bits`);
+    if (!Number.isInteger(sum) || sum < 0 || sum > most) {
+      throw outOfRange(`value ${i} of the sum is not a sum of ${dealers} values of ${valueBits} bits`);
     }
     return sum;
   };
-  const step = stepOf(shape.clipNorm);
+  const [step, offset, digits] = [stepOf(shape.clipNorm, valueBits), offsetOf(valueBits), digitsPerCount(valueBits)];
   const delta = new Float64Array(parameters);
-  for (let i = 0; i < parameters; i++) delta[i] = ((at(i) - OFFSET * dealers) * step) / shape.totalWeightFraction;
-  const counts = (from: number) => Uint32Array.from({ length: bins }, (_, i) => at(from + i));
-  return { delta, histogram: { negatives: counts(parameters), positives: counts(parameters + bins) } };
+  for (let i = 0; i < parameters; i++) delta[i] = ((at(i) - offset * dealers) * step) / shape.totalWeightFraction;
+  const count = (i: number): number => {
+    let sum = 0;
+    for (let d = 0; d < digits; d++) sum += at(parameters + i * digits + d) * 2 ** (d * valueBits);
+    return sum;
+  };
+  const counts = (from: number) => Uint32Array.from({ length: bins }, (_, i) => count(from + i));
+  return { delta, histogram: { negatives: counts(0), positives: counts(bins) } };
 }

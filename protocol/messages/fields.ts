@@ -24,5 +24,5 @@ export const attemptField = z
   .max(2 ** 32 - 1);
 export const bytesField = (minBytes: number, maxBytes: number) =>
   z
-    .instanceof(Uint8Array)
+    .custom<Uint8Array>((v) => v instanceof Uint8Array, 'bytes')
     .refine((v) => v.length >= minBytes && v.length <= maxBytes, `${minBytes} to ${maxBytes} bytes`);

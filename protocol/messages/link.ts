@@ -1,5 +1,6 @@
 // What travels on the link between a coordinator and whoever watches it: hello and ready from nodes, events to all.
 import { z } from 'zod';
+import type { Hex } from '../bytes.ts';
 import { addressField, hashField, roundField, signatureField } from './fields.ts';
 
 /** Opens a link as a registered party: EIP-712 `Hello`, fresh to a minute. */
@@ -24,6 +25,10 @@ export type CoordinatorEvent =
   | { readonly type: 'welcome'; readonly party: string }
   | { readonly type: 'round-opened'; readonly round: number }
   | { readonly type: 'upload-admitted'; readonly round: number; readonly dealer: string; readonly bytes: number }
+  /** The dealer's update is not in the round's sum. */
+  | { readonly type: 'upload-refused'; readonly round: number; readonly dealer: string; readonly reason: string }
+  /** Dealers of the set answer with the fingerprint of their payload: POST /v1/fingerprints. */
+  | { readonly type: 'aggregate-ready'; readonly round: number; readonly aggregateHash: Hex }
   | { readonly type: 'set-finalised'; readonly round: number; readonly dealers: number }
   | { readonly type: 'round-published'; readonly round: number }
   | { readonly type: 'round-failed'; readonly round: number; readonly reason: string };

@@ -1,15 +1,20 @@
-// What a dealer sends for a round: its encrypted update and the sealed shares of the one-time key.
+// What a dealer sends for a round: first this, signed, with the sealed shares of the one-time key; then the payload's bytes.
 import { z } from 'zod';
 import { LIMITS } from '../params.ts';
-import { addressField, attemptField, bytesField, roundField, signatureField } from './fields.ts';
+import { SEALED_SHARE_BYTES } from '../secagg/shares.ts';
+import { addressField, attemptField, bytesField, hashField, roundField, signatureField } from './fields.ts';
 
 export const uploadMessage = z.strictObject({
   v: z.literal('concordat/1/upload'),
   dealer: addressField,
   round: roundField,
   attempt: attemptField,
-  payload: bytesField(1, LIMITS.maxUploadBytes),
-  sealedShares: z.array(bytesField(1, 65_536)).min(1).max(LIMITS.maxKeyHolders),
+  /** sha256 of the payload, which follows by itself: PUT /v1/payloads/<hash>. */
+  payloadHash: hashField,
+  sealedShares: z.array(bytesField(SEALED_SHARE_BYTES, SEALED_SHARE_BYTES)).min(1).max(LIMITS.maxKeyHolders),
   /** EIP-712 `Upload` */
   signature: signatureField,
 });
+export type UploadMessage = z.infer<typeof uploadMessage>;
+
+export const MAX_UPLOAD_MESSAGE_BYTES = 1_024 + LIMITS.maxKeyHolders * (SEALED_SHARE_BYTES + 16);

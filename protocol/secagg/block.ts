@@ -5,10 +5,8 @@ import { SECAGG } from '../params.ts';
 export const RING_DEGREE = SECAGG.ringDegree;
 /** Ascending; q is their product, 2^90. */
 export const PRIMES: readonly [number, number, number] = SECAGG.primes;
-/** One block = three polynomials of N residues, laid out [prime][coefficient]. */
+/** One block = three polynomials of N residues, laid out [prime][coefficient]. How many values it holds: packing.ts. */
 export const RESIDUES_PER_BLOCK = PRIMES.length * RING_DEGREE;
-/** One block also holds this many values: value j is coefficient floor(j/3), slot j mod 3. */
-export const VALUES_PER_BLOCK = SECAGG.slotsPerCoefficient * RING_DEGREE;
 
 /** Fills the whole array from a CSPRNG (tests and vectors: from a fixed stream). */
 export type FillRandom = (bytes: Uint8Array) => void;

@@ -56,12 +56,13 @@ function errorsAt(answers: readonly IndexedShare[], threshold: number, coefficie
     if (locator === undefined) continue;
     const wrong = points.filter(({ x }) => evaluate(locator, x) === 0).map(({ x }) => x);
     const right = points.filter(({ x }) => !wrong.includes(x));
-    if (wrong.length > 0 && onOnePolynomial(right, threshold)) return wrong;
+    if (wrong.length > 0 && pointsOnOnePolynomial(right, threshold)) return wrong;
   }
   return undefined;
 }
 
 interface Point {
+  /** A key-holder's index. */
   readonly x: number;
   readonly y: number;
 }
@@ -114,7 +115,8 @@ function evaluate(coefficients: readonly number[], x: number): number {
   return coefficients.reduceRight((sum, coefficient) => (mulShare(sum, x) + coefficient) % SHARE_PRIME, 0);
 }
 
-function onOnePolynomial(points: readonly Point[], threshold: number): boolean {
+/** Whether all points lie on one polynomial of degree threshold−1; up to `threshold` points always do. */
+export function pointsOnOnePolynomial(points: readonly Point[], threshold: number): boolean {
   const base = points.slice(0, threshold);
   return points.slice(threshold).every(({ x, y }) => {
     const weights = lagrangeWeights(

@@ -1,10 +1,11 @@
-// Payload bytes: "CCP1", block count, residues. Parsed here and only here; an engine gets words, never bytes.
+// Payload bytes: "CCP2", block count, residues of 30 bits. Parsed here and only here; an engine gets words, never bytes.
 import { type Hex, sha256, toHex } from '../bytes.ts';
 import { ConcordatError } from '../errors.ts';
 import { PRIMES, RESIDUES_PER_BLOCK, RING_DEGREE } from './block.ts';
+import { PACKED_BYTES_PER_BLOCK, PACKED_WORDS_PER_BLOCK, unpackResidues } from './residue-bits.ts';
 
-const MAGIC = Uint8Array.of(0x43, 0x43, 0x50, 0x31);
-const HEADER_BYTES = 8;
+const MAGIC = Uint8Array.of(0x43, 0x43, 0x50, 0x32);
+export const HEADER_BYTES = 8;
 
 declare const checked: unique symbol;
 
@@ -12,60 +13,110 @@ declare const checked: unique symbol;
 export interface Payload {
   readonly [checked]: true;
   readonly blocks: number;
-  /** [block][prime][coefficient], each below its prime. */
-  readonly residues: Uint32Array;
+  /** Packed residues, PACKED_WORDS_PER_BLOCK a block. */
+  readonly words: Uint32Array;
   /** What was received: what is hashed. */
   readonly bytes: Uint8Array;
 }
 
-export interface WritablePayload {
-  readonly bytes: Uint8Array;
-  /** A view into `bytes`. */
-  readonly residues: Uint32Array;
+export const payloadBytes = (blocks: number): number => HEADER_BYTES + PACKED_BYTES_PER_BLOCK * blocks;
+
+/** The first eight bytes. The block count is the caller's, or the task's layout. */
+export function payloadHeader(blocks: number): Uint8Array {
+  const header = new Uint8Array(HEADER_BYTES);
+  header.set(MAGIC);
+  new DataView(header.buffer).setUint32(4, blocks, true);
+  return header;
 }
 
-export const payloadBytes = (blocks: number): number => HEADER_BYTES + 4 * RESIDUES_PER_BLOCK * blocks;
-
-/** An empty payload: header written, residues zero and ready to be written in place. */
-export function allocatePayload(blocks: number): WritablePayload {
-  refuseBigEndian();
-  const bytes = new Uint8Array(payloadBytes(blocks));
-  bytes.set(MAGIC);
-  new DataView(bytes.buffer).setUint32(4, blocks, true);
-  return { bytes, residues: new Uint32Array(bytes.buffer, HEADER_BYTES) };
+/** Takes a payload's bytes as they come and hands out whole blocks, every residue checked. */
+export interface PayloadParser {
+  /** @throws ConcordatError PAYLOAD_MALFORMED with the place */
+  push(chunk: Uint8Array): void;
+  /** @throws ConcordatError PAYLOAD_MALFORMED when bytes are missing */
+  end(): void;
 }
 
 /**
- * Strict: exact size, magic, block count, and every residue below its prime. Copies only when the bytes are unaligned.
+ * Holds one block, whatever the size of the payload.
  * @param blocks how many blocks the task's layout makes
+ * @param onBlock packed words and residues of block `index`; both arrays are used again for the next block
+ */
+export function createPayloadParser(
+  blocks: number,
+  onBlock: (index: number, words: Uint32Array, residues: Uint32Array) => void,
+): PayloadParser {
+  refuseBigEndian();
+  const header = new Uint8Array(HEADER_BYTES);
+  const words = new Uint32Array(PACKED_WORDS_PER_BLOCK);
+  const block = new Uint8Array(words.buffer);
+  const residues = new Uint32Array(RESIDUES_PER_BLOCK);
+  let received = 0;
+
+  function take(chunk: Uint8Array): number {
+    const inHeader = received < HEADER_BYTES;
+    const into = inHeader ? header : block;
+    const at = inHeader ? received : (received - HEADER_BYTES) % block.length;
+    const part = chunk.subarray(0, into.length - at);
+    into.set(part, at);
+    received += part.length;
+    if (at + part.length === into.length) {
+      if (inHeader) checkHeader(header, blocks);
+      else {
+        const index = (received - HEADER_BYTES) / block.length - 1;
+        unpackResidues(words, residues);
+        checkResidues(residues, index);
+        onBlock(index, words, residues);
+      }
+    }
+    return part.length;
+  }
+
+  return {
+    push(chunk) {
+      if (received + chunk.length > payloadBytes(blocks)) throw wrongSize(received + chunk.length, blocks);
+      for (let at = 0; at < chunk.length; ) at += take(chunk.subarray(at));
+    },
+    end() {
+      if (received !== payloadBytes(blocks)) throw wrongSize(received, blocks);
+    },
+  };
+}
+
+/**
+ * A whole payload at once: exact size, magic, block count, and every residue below its prime. Copies only when unaligned.
  * @throws ConcordatError PAYLOAD_MALFORMED with the place
  */
 export function decodePayload(bytes: Uint8Array, blocks: number): Payload {
-  refuseBigEndian();
-  if (bytes.length !== payloadBytes(blocks)) {
-    throw malformed(`${bytes.length} bytes, not ${payloadBytes(blocks)}`, { bytes: bytes.length, blocks });
-  }
-  if (MAGIC.some((byte, i) => bytes[i] !== byte)) throw malformed('the first four bytes are not "CCP1"');
-  const stated = new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true);
-  if (stated !== blocks) throw malformed(`it states ${stated} blocks, not ${blocks}`, { stated, blocks });
+  if (bytes.length !== payloadBytes(blocks)) throw wrongSize(bytes.length, blocks);
+  const parser = createPayloadParser(blocks, () => undefined);
+  parser.push(bytes);
+  parser.end();
   const start = bytes.byteOffset + HEADER_BYTES;
-  const residues =
+  const words =
     start % 4 === 0
-      ? new Uint32Array(bytes.buffer, start, blocks * RESIDUES_PER_BLOCK)
+      ? new Uint32Array(bytes.buffer, start, blocks * PACKED_WORDS_PER_BLOCK)
       : new Uint32Array(new Uint8Array(bytes.subarray(HEADER_BYTES)).buffer);
-  checkResidues(residues);
-  return { blocks, residues, bytes } as Payload;
+  return { blocks, words, bytes } as Payload;
 }
 
-function checkResidues(residues: Uint32Array): void {
-  for (let at = 0; at < residues.length; at += RING_DEGREE) {
-    const prime = (at / RING_DEGREE) % PRIMES.length;
+/** The packed words of one block of a checked payload. */
+export const blockOf = ({ words }: Payload, index: number): Uint32Array =>
+  words.subarray(index * PACKED_WORDS_PER_BLOCK, (index + 1) * PACKED_WORDS_PER_BLOCK);
+
+function checkHeader(header: Uint8Array, blocks: number): void {
+  if (MAGIC.some((byte, i) => header[i] !== byte)) throw malformed('the first four bytes are not "CCP2"');
+  const stated = new DataView(header.buffer).getUint32(4, true);
+  if (stated !== blocks) throw malformed(`it states ${stated} blocks, not ${blocks}`, { stated, blocks });
+}
+
+function checkResidues(residues: Uint32Array, block: number): void {
+  for (let prime = 0; prime < PRIMES.length; prime++) {
     const p = PRIMES[prime] ?? 0;
-    for (let i = at; i < at + RING_DEGREE; i++) {
-      if ((residues[i] ?? p) >= p) {
-        const block = Math.floor(at / RESIDUES_PER_BLOCK);
-        const place = { block, prime, coefficient: i - at };
-        throw malformed(`residue ${i - at} of prime ${prime} in block ${block} is not below ${p}`, place);
+    for (let coefficient = 0, at = prime * RING_DEGREE; coefficient < RING_DEGREE; coefficient++, at++) {
+      if ((residues[at] ?? p) >= p) {
+        const place = { block, prime, coefficient };
+        throw malformed(`residue ${coefficient} of prime ${prime} in block ${block} is not below ${p}`, place);
       }
     }
   }
@@ -76,6 +127,9 @@ export const payloadHash = (bytes: Uint8Array, hash = sha256): Hex => toHex(hash
 
 const malformed = (detail: string, fields: Record<string, number> = {}): ConcordatError =>
   new ConcordatError('PAYLOAD_MALFORMED', detail, fields);
+
+const wrongSize = (bytes: number, blocks: number): ConcordatError =>
+  malformed(`${bytes} bytes, not ${payloadBytes(blocks)}`, { bytes, blocks });
 
 /** The words are viewed in place, so the host must be little-endian; all that Node supports but s390x is. */
 function refuseBigEndian(): void {

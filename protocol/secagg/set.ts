@@ -24,7 +24,8 @@ export interface SetFacts {
 
 /**
  * The finalised dealers, when a key-holder may answer for them.
- * A set of one *is* that dealer's update, so it is refused whatever the contract's minimum says.
+ * A set of one *is* that dealer's update, and in a set of two each knows the other's: both are refused, whatever the
+ * contract's minimum says.
  * @throws ConcordatError SET_REFUSED with the reason
  */
 export function requireAnswerableSet(facts: SetFacts): readonly Hex[] {
@@ -32,7 +33,7 @@ export function requireAnswerableSet(facts: SetFacts): readonly Hex[] {
   if (finalised === undefined) throw refused(round, 'the round is not finalised on chain');
   const dealers = finalised.map(lower);
   if (new Set(dealers).size !== dealers.length) throw refused(round, 'a dealer appears twice');
-  const least = Math.max(minCohort, 2);
+  const least = Math.max(minCohort, SECAGG.minCohort);
   if (dealers.length < least) throw refused(round, `${dealers.length} dealers, at least ${least}`);
   if (dealers.length > SECAGG.maxDealers)
     throw refused(round, `${dealers.length} dealers, at most ${SECAGG.maxDealers}`);

@@ -1,11 +1,14 @@
 // Shamir sharing of the one-time secret, coefficient by coefficient, and its reconstruction from any t answers.
 import { ConcordatError } from '../errors.ts';
-import { LIMITS } from '../params.ts';
+import { LIMITS, SECAGG } from '../params.ts';
 import { type FillRandom, RING_DEGREE } from './block.ts';
 import { lagrangeWeights, SHARE_PRIME } from './field.ts';
 
-/** One key-holder's share, or the sum of its shares over a set: N residues mod 65521. */
+/** Residues mod 65521: one share (SHARE_LENGTH of them), or a key-holder's sum over a set (N, without the masks). */
 export type ShareVector = Uint16Array;
+
+/** A share is N residues of the secret and then a few of random masks, which only the test of consistency uses. */
+export const SHARE_LENGTH = RING_DEGREE + SECAGG.shareMasks;
 
 /** A share of key-holder `index` (1-based, in the order of registration): the polynomial at x = index. */
 export interface IndexedShare {
@@ -13,7 +16,9 @@ export interface IndexedShare {
   readonly share: ShareVector;
 }
 
-export const SHARE_BYTES = 2 * RING_DEGREE;
+export const SHARE_BYTES = 2 * SHARE_LENGTH;
+/** What a key-holder answers: the sum over a set. */
+export const ANSWER_BYTES = 2 * RING_DEGREE;
 
 /** @throws ConcordatError VALUE_OUT_OF_RANGE unless 1 ≤ threshold ≤ holders ≤ 32 */
 export function checkThreshold(holders: number, threshold: number): void {
@@ -26,11 +31,11 @@ export function checkThreshold(holders: number, threshold: number): void {
   }
 }
 
-/** N uniform residues by rejection: a 16-bit word is refused in 15 of 65,536 cases. */
-function uniformVector(fillRandom: FillRandom): Uint16Array {
-  const out = new Uint16Array(RING_DEGREE);
-  const pool = new Uint16Array(RING_DEGREE);
-  for (let taken = 0; taken < RING_DEGREE; ) {
+/** Uniform residues by rejection: a 16-bit word is refused in 15 of 65,536 cases. */
+function uniformVector(length: number, fillRandom: FillRandom): Uint16Array {
+  const out = new Uint16Array(length);
+  const pool = new Uint16Array(length);
+  for (let taken = 0; taken < length; ) {
     const words = pool.subarray(taken);
     fillRandom(new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
     for (const word of words) if (word < SHARE_PRIME) out[taken++] = word;
@@ -40,8 +45,8 @@ function uniformVector(fillRandom: FillRandom): Uint16Array {
 }
 
 /**
- * Shares for key-holders 1..holders: per coefficient, a fresh random polynomial of degree threshold−1 with the secret at 0.
- * Fewer than `threshold` shares are independent of the secret.
+ * Shares for key-holders 1..holders: per coefficient, a fresh random polynomial of degree threshold−1 with the secret at 0;
+ * then the same for each mask, with a random value at 0. Fewer than `threshold` shares are independent of the secret.
  * @param secret N signed integers, |s| < 65521
  */
 export function shareSecret(
@@ -51,23 +56,24 @@ export function shareSecret(
   fillRandom: FillRandom,
 ): ShareVector[] {
   checkThreshold(holders, threshold);
-  const coefficients = Array.from({ length: threshold - 1 }, () => uniformVector(fillRandom));
+  const masks = uniformVector(SECAGG.shareMasks, fillRandom);
+  const coefficients = Array.from({ length: threshold - 1 }, () => uniformVector(SHARE_LENGTH, fillRandom));
   const shares = Array.from({ length: holders }, (_, i) => {
     const x = i + 1;
-    const share = new Uint16Array(RING_DEGREE);
-    for (let c = 0; c < RING_DEGREE; c++) {
+    const share = new Uint16Array(SHARE_LENGTH);
+    for (let c = 0; c < SHARE_LENGTH; c++) {
       let y = 0;
       for (let k = coefficients.length - 1; k >= 0; k--) y = ((y + (coefficients[k]?.[c] ?? 0)) * x) % SHARE_PRIME;
-      const s = secret[c] ?? 0;
+      const s = c < RING_DEGREE ? (secret[c] ?? 0) : (masks[c - RING_DEGREE] ?? 0);
       share[c] = (y + (s < 0 ? s + SHARE_PRIME : s)) % SHARE_PRIME;
     }
     return share;
   });
-  for (const vector of coefficients) vector.fill(0);
+  for (const vector of [masks, ...coefficients]) vector.fill(0);
   return shares;
 }
 
-/** acc += share, mod 65521: what a key-holder does over the set. */
+/** acc += share, mod 65521, over the N residues of the secret: what a key-holder does over the set. */
 export function addShares(acc: ShareVector, share: ShareVector): void {
   for (let i = 0; i < RING_DEGREE; i++) {
     const sum = (acc[i] ?? 0) + (share[i] ?? 0);
@@ -94,9 +100,9 @@ export function reconstruct(shares: readonly IndexedShare[]): Int32Array {
   return out;
 }
 
-/** N × uint16, little-endian. */
+/** uint16, little-endian: a share or an answer. */
 export function encodeShare(share: ShareVector): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(SHARE_BYTES);
+  const bytes = new Uint8Array(2 * share.length);
   const view = new DataView(bytes.buffer);
   share.forEach((word, i) => {
     view.setUint16(2 * i, word, true);
@@ -104,19 +110,24 @@ export function encodeShare(share: ShareVector): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** @throws ConcordatError MESSAGE_MALFORMED unless it is N residues below 65521 */
-export function decodeShare(bytes: Uint8Array): ShareVector {
-  if (bytes.length !== SHARE_BYTES) {
-    throw new ConcordatError('MESSAGE_MALFORMED', `a share has ${SHARE_BYTES} bytes, not ${bytes.length}`);
+/** One dealer's share. @throws ConcordatError MESSAGE_MALFORMED unless it is SHARE_LENGTH residues below 65521 */
+export const decodeShare = (bytes: Uint8Array): ShareVector => decodeResidues(bytes, SHARE_LENGTH, 'a share');
+
+/** A key-holder's sum over a set. @throws ConcordatError MESSAGE_MALFORMED unless it is N residues below 65521 */
+export const decodeAnswer = (bytes: Uint8Array): ShareVector => decodeResidues(bytes, RING_DEGREE, 'an answer');
+
+function decodeResidues(bytes: Uint8Array, length: number, what: string): ShareVector {
+  if (bytes.length !== 2 * length) {
+    throw new ConcordatError('MESSAGE_MALFORMED', `${what} has ${2 * length} bytes, not ${bytes.length}`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const share = new Uint16Array(RING_DEGREE);
-  for (let i = 0; i < RING_DEGREE; i++) {
+  const residues = new Uint16Array(length);
+  for (let i = 0; i < length; i++) {
     const word = view.getUint16(2 * i, true);
     if (word >= SHARE_PRIME) {
-      throw new ConcordatError('MESSAGE_MALFORMED', `coefficient ${i} of a share is not below ${SHARE_PRIME}`);
+      throw new ConcordatError('MESSAGE_MALFORMED', `residue ${i} of ${what} is not below ${SHARE_PRIME}`);
     }
-    share[i] = word;
+    residues[i] = word;
   }
-  return share;
+  return residues;
 }

@@ -4,8 +4,12 @@ import { encodeCbor } from '../codec.ts';
 import { PROTOCOL_VERSION } from '../params.ts';
 import { SHARE_BYTES } from './shamir.ts';
 
-/** X25519 ephemeral key, ciphertext, GCM tag. */
-export const SEALED_SHARE_BYTES = 32 + SHARE_BYTES + 16;
+/** An X-Wing public key: ML-KEM-768 (1,184) and X25519 (32). */
+export const SEALING_KEY_BYTES = 1_216;
+/** X-Wing ciphertext: ML-KEM-768 (1,088) and an ephemeral X25519 key (32). */
+export const ENCAPSULATION_BYTES = 1_120;
+/** Encapsulation, encrypted share, GCM tag. */
+export const SEALED_SHARE_BYTES = ENCAPSULATION_BYTES + SHARE_BYTES + 16;
 
 /** Everything a share is for. A share opens under no other. */
 export interface ShareContext {

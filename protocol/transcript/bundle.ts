@@ -84,6 +84,10 @@ export function blobsOf(body: EntryBody): readonly { readonly what: string; read
         { what: 'payload', hash: body.payload },
         ...body.sealedShares.map((hash, i) => ({ what: `sealed share ${i + 1}`, hash })),
       ];
+    case 'vouch':
+      return [{ what: 'vouches', hash: body.vouches }];
+    case 'fingerprint':
+      return [];
     case 'aggregate':
       return [{ what: 'aggregate', hash: body.aggregate }];
     case 'answer':

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { type Hex, sha256, toHex } from '../bytes.ts';
 import { decodeCbor, encodeCbor } from '../codec.ts';
-import { addressField, attemptField, hashField, roundField, signatureField } from '../messages/fields.ts';
+import { addressField, attemptField, bytesField, hashField, roundField, signatureField } from '../messages/fields.ts';
+import { FINGERPRINT_BYTES } from '../secagg/fingerprint.ts';
 
 const count = z.int().min(0);
 
@@ -37,6 +38,25 @@ const upload = z.strictObject({
   signature: signatureField,
 });
 
+/** `vouch`: what a key-holder said of the shares dealt to it, before the set was fixed (blob: CBOR list). */
+const vouch = z.strictObject({
+  type: z.literal('vouch'),
+  round: roundField,
+  keyHolder: addressField,
+  vouches: hashField,
+  signature: signatureField,
+});
+
+/** `fingerprint`: of one payload of the set, under the challenge of this aggregate, by its dealer. */
+const fingerprint = z.strictObject({
+  type: z.literal('fingerprint'),
+  round: roundField,
+  dealer: addressField,
+  aggregate: hashField,
+  fingerprint: bytesField(FINGERPRINT_BYTES, FINGERPRINT_BYTES),
+  signature: signatureField,
+});
+
 const aggregate = z.strictObject({
   type: z.literal('aggregate'),
   round: roundField,
@@ -48,6 +68,7 @@ const answer = z.strictObject({
   type: z.literal('answer'),
   round: roundField,
   keyHolder: addressField,
+  aggregate: hashField,
   answer: hashField,
   signature: signatureField,
 });
@@ -76,7 +97,9 @@ export const entryBody = z.discriminatedUnion('type', [
   genesis,
   consent,
   upload,
+  vouch,
   aggregate,
+  fingerprint,
   answer,
   opened,
   model,

@@ -13,7 +13,6 @@ import { type Child, startChild } from '../../kit/child.ts';
 import { readFileOrExplain } from '../../kit/files.ts';
 import { PACKAGE_ROOT } from '../../kit/sources.ts';
 import type { Hex } from '../../protocol/bytes.ts';
-import { toHex } from '../../protocol/bytes.ts';
 import { canonicalJson } from '../../protocol/learning/canonical-json.ts';
 import type { Material } from './material.ts';
 import type { FederateOptions } from './options.ts';
@@ -77,7 +76,7 @@ export async function deploy(
   options: FederateOptions,
 ): Promise<{ federation: Hex; gasUsed: number }> {
   const compiled = await compileContracts({ cacheDir: options.cacheDir, verifierSource: artifacts.verifierSource });
-  const accounts = [who.operator, who.coordinator, ...who.dealers];
+  const accounts = [who.operator, who.coordinator, ...who.dealers, ...who.keyHolders];
   await Promise.all(accounts.map(({ address }) => chain.fund(address, 100n * ONE_ETHER)));
   const client = await createChainClient({ rpcUrl: chain.rpcUrl, privateKey: who.operator.privateKey });
   const parameters: FederationParameters = {
@@ -97,9 +96,8 @@ export async function deploy(
   await federation.setCoordinator(who.coordinator.address);
   await federation.registerWitness(who.coordinator.address);
   for (const { address } of who.dealers) await federation.registerDealer(address);
-  // one after the other: the order of registration is a key-holder's index
-  for (const { address, sealing } of who.keyHolders)
-    await federation.registerKeyHolder(address, toHex(sealing.publicKey));
+  // one after the other: the order of registration is a key-holder's index; its keys it makes and registers itself
+  for (const { address } of who.keyHolders) await federation.registerKeyHolder(address);
   return { federation: deployed.federation, gasUsed: deployed.gasUsed };
 }
 
@@ -176,6 +174,8 @@ export async function startNodes(
     ...agreed,
     '--verification-key',
     keyFile,
+    '--cache-dir',
+    options.cacheDir,
     '--key-holder',
     ...keyHolders.map((k) => k.url),
   ];

@@ -10,6 +10,7 @@ import { ConcordatError } from '../../protocol/errors.ts';
 import { type DataContract, parseDataContract } from '../../protocol/learning/data-contract.ts';
 import { checkTaskContract, parseTask, type Task } from '../../protocol/learning/task.ts';
 import type { Row } from '../../protocol/learning/validate-row.ts';
+import { choosePacking } from '../../protocol/secagg/packing.ts';
 import type { FederateOptions } from './options.ts';
 
 export interface Material {
@@ -61,11 +62,15 @@ export function rowsAt(rows: readonly Row[], indices: readonly number[]): Row[] 
 
 const text = async (path: string): Promise<string> => (await readFileOrExplain(path)).toString('utf8');
 
-/** The example's task; for one's own data the same settings, on its label. Rounds and cohort follow the command line. */
+/**
+ * The example's task; for one's own data the same settings, on its label. Rounds and cohort follow the command line, and
+ * the packing is the densest that the sum of so many dealers fits.
+ */
 async function taskFor(contract: DataContract, own: boolean, options: FederateOptions): Promise<string> {
   const document = parse(await text(join(COIL2000, 'task.yaml')));
   document.rounds = options.rounds;
   document.cohort.min = Math.min(document.cohort.min, options.dealers);
+  document.update.packing = choosePacking(options.dealers, document.update.valueBits);
   if (own) {
     document.id = contract.document.id
       .toLowerCase()

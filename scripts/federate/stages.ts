@@ -1,6 +1,7 @@
 // The stages of a run up to the first round: data, circuit, processes, enrolment, proofs.
 import { join } from 'node:path';
 import { type PolicyArtifacts, preparePolicyCircuit } from '../../engines/proof/artifacts.ts';
+import { buildKernel } from '../../engines/ring/kernel-build.ts';
 import { writeFileAtomic } from '../../kit/files.ts';
 import { type DealersCustomers, inviteCustomers, submit } from './customers.ts';
 import { deploy, makeIdentities, type Node, type RunningFederation, startChain, startNodes } from './federation.ts';
@@ -20,6 +21,8 @@ export const checkData = (run: Run): Promise<Material> =>
 
 export const prepareCircuit = (run: Run): Promise<PolicyArtifacts> =>
   run.step('circuit', 'Policy circuit: compile and set up', async (s) => {
+    // the ring kernel too: here once, before every node would compile it for itself
+    const kernel = buildKernel({ cacheDir: run.options.cacheDir });
     const artifacts = await preparePolicyCircuit({
       cacheDir: run.options.cacheDir,
       onProgress: ({ stage, detail }) => {
@@ -27,6 +30,7 @@ export const prepareCircuit = (run: Run): Promise<PolicyArtifacts> =>
         else s.update(`${stage} ${detail}`);
       },
     });
+    await kernel;
     const { constraints, setup } = artifacts;
     s.update(`${constraints.toLocaleString('en')} constraints; ${setup} setup, for the embedded chain only`);
     return artifacts;

@@ -20,4 +20,5 @@ export const CHAIN_CONSTANTS: readonly Constant[] = [
   ['PROTOCOL_VERSION', PROTOCOL_VERSION],
   ['SCALAR_FIELD', FIELD_ORDER],
   ['SHAMIR_PRIME', SECAGG.shamirPrime],
+  ['MIN_COHORT', SECAGG.minCohort],
 ];

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { registerAuditCommands, runVerify } from '../../auditor/cli.ts';
+import { eventsOf } from '../../auditor/history.ts';
 import { readHistory } from '../../auditor/read-chain.ts';
 import type { Report } from '../../auditor/verify.ts';
 import { type EmbeddedChain, startEmbeddedChain } from '../../engines/chain/embedded.ts';
@@ -57,6 +58,10 @@ describe('reading the chain', () => {
     const read = await readHistory(chain.rpcUrl, chronicle.deployment.federation);
     const written = (await syntheticFederation()).history;
     expect(read.deployment.parameters).toEqual(written.deployment.parameters);
+    // the keys are the same ones, so the contract must come to the same hash of them
+    expect(eventsOf(read.events, 'RoundOpened').map(({ keysHash }) => keysHash)).toEqual(
+      eventsOf(written.events, 'RoundOpened').map(({ keysHash }) => keysHash),
+    );
     expect(read.events.map(({ name, at }) => [name, at.sender])).toEqual(
       written.events.map(({ name, at }) => [name, at.sender]),
     );

@@ -1,119 +1,62 @@
 // A key-holder under attack: wrong sets, swapped and replayed shares, second questions, crashes.
 import { once as eventOf } from 'node:events';
 import { createServer } from 'node:http';
-import { beforeAll, describe, expect, test } from 'vitest';
-import type { SealedUpdate, SealRequest } from '../../edge-node/seal/seal.ts';
-import { createSealer } from '../../edge-node/seal/seal.ts';
-import { createSealRing } from '../../engines/ring/seal.ts';
+import { describe, expect, test } from 'vitest';
+import type { SealRequest } from '../../edge-node/seal/seal.ts';
 import { createKeyHolderRouter } from '../../key-holder/api.ts';
-import { type ChainView, createKeyHolder, type KeyHolderParts } from '../../key-holder/holder.ts';
 import { createApp, problemHandler, request as send } from '../../kit/http.ts';
 import { createLog } from '../../kit/log.ts';
 import { type Hex, sha256, toHex } from '../../protocol/bytes.ts';
 import { decodeCbor, encodeCbor } from '../../protocol/codec.ts';
-import { ConcordatError } from '../../protocol/errors.ts';
+import type { ConcordatError } from '../../protocol/errors.ts';
 import { type AnswerRequest, answerMessage, MAX_ANSWER_BYTES } from '../../protocol/messages/answer.ts';
+import { MAX_VOUCH_BYTES, vouchMessage } from '../../protocol/messages/vouch.ts';
 import { setHash } from '../../protocol/secagg/set.ts';
-import { sealedShareHash, sharesRoot } from '../../protocol/secagg/shares.ts';
+import { SHARE_BYTES } from '../../protocol/secagg/shamir.ts';
+import { addressOf, codeOf, honestAnswers, memoryStore, sealInMemory } from '../unit/secagg-fixtures.ts';
 import {
-  addressOf,
-  CHAIN_ID,
-  codeOf,
-  honestAnswers,
-  keysOf,
-  LEDGER,
-  memoryStore,
-  type SealedRound,
-  sealRound,
-} from '../unit/secagg-fixtures.ts';
-
-const ROUND = 7;
-const INDEX = 2;
-const HOLDER = addressOf('key-holder 2');
-
-let sealed: SealedRound;
-let sealer: ReturnType<typeof createSealer>;
-beforeAll(async () => {
-  const ring = await createSealRing();
-  sealer = createSealer({ ring });
-  sealed = sealRound(ring, { dealers: 4, holders: 3, threshold: 2, valueCount: 100, round: ROUND });
-});
-
-const at = <T>(items: readonly T[], i: number): T => {
-  const item = items[i];
-  if (item === undefined) throw new Error(`no item ${i}`);
-  return item;
-};
-
-/** The chain as the honest round left it; tests change what they attack. */
-function chainOf(change: Partial<ChainView> = {}): ChainView {
-  return {
-    chainId: CHAIN_ID,
-    ledger: LEDGER,
-    finalisedSet: async (round) => (round === ROUND ? sealed.dealers : undefined),
-    commitmentOf: async (_round, dealer) => commitmentOf(at(sealed.updates, sealed.dealers.indexOf(dealer))),
-    minCohort: async () => 3,
-    registeredDealers: async () => sealed.dealers,
-    ...change,
-  };
-}
-
-const commitmentOf = (update: SealedUpdate, attempt = 1) => ({
-  attempt,
-  payloadHash: update.payloadHash,
-  sharesRoot: update.sharesRoot,
-});
-
-function shareOf(dealer: Hex, update: SealedUpdate): AnswerRequest['shares'][number] {
-  return {
-    dealer,
-    sealedShare: at(update.sealedShares, INDEX - 1) as Uint8Array<ArrayBuffer>,
-    shareHashes: update.sealedShares.map(sealedShareHash),
-  };
-}
-
-const honestRequest = (round = ROUND): AnswerRequest => ({
-  v: 'concordat/1/answer-request',
-  round,
-  shares: sealed.dealers.map((dealer, d) => shareOf(dealer, at(sealed.updates, d))),
-});
-
-function holderWith(parts: Partial<KeyHolderParts> = {}) {
-  return createKeyHolder({
-    address: HOLDER,
-    index: INDEX,
-    keys: keysOf(INDEX),
-    sign: async (statement) => toHex(sha256(encodeCbor({ ...statement }))).padEnd(132, '0') as Hex,
-    chain: chainOf(),
-    store: memoryStore(),
-    ...parts,
-  });
-}
+  at,
+  bareHolder,
+  chainOf,
+  chainWith,
+  HOLDER,
+  holderWith,
+  honestRequest,
+  INDEX,
+  ROUND,
+  refusal,
+  sealed,
+  sealer,
+  shareOf,
+  signatureOf,
+  sum,
+  withShare,
+} from './key-holder-world.ts';
 
 test('answers the sum of its shares over the set on chain, signed', async () => {
-  const answer = decodeCbor(await holderWith().answer(honestRequest()), answerMessage, MAX_ANSWER_BYTES);
+  const holder = await holderWith();
+  const answer = decodeCbor(await holder.answer(honestRequest()), answerMessage, MAX_ANSWER_BYTES);
   const expected = at(honestAnswers(sealed), INDEX - 1).bytes;
   expect(answer).toMatchObject({
     keyHolder: HOLDER,
     index: INDEX,
     round: ROUND,
     setHash: setHash(ROUND, sealed.dealers),
+    aggregateHash: sum.aggregateHash,
   });
   expect(answer.answer).toEqual(expected);
-  const statement = { keyHolder: HOLDER, round: ROUND, setHash: answer.setHash, answerHash: toHex(sha256(expected)) };
-  expect(answer.signature).toBe(toHex(sha256(encodeCbor(statement))).padEnd(132, '0'));
+  const { setHash: set, aggregateHash } = answer;
+  const statement = {
+    keyHolder: HOLDER,
+    round: ROUND,
+    setHash: set,
+    aggregateHash,
+    answerHash: toHex(sha256(expected)),
+  };
+  expect(answer.signature).toBe(signatureOf(statement));
 });
 
 describe('P2 refuses', () => {
-  const refusal = async (request: AnswerRequest, parts: Partial<KeyHolderParts> = {}): Promise<ConcordatError> => {
-    const store = memoryStore();
-    const error = await holderWith({ store, ...parts })
-      .answer(request)
-      .catch((e: unknown) => e);
-    if (!(error instanceof ConcordatError)) throw new Error('answered');
-    expect(store.rows.size).toBe(0);
-    return error;
-  };
   const changed = (i: number, change: Partial<AnswerRequest['shares'][number]>): AnswerRequest => ({
     ...honestRequest(),
     shares: honestRequest().shares.map((share, d) => (d === i ? { ...share, ...change } : share)),
@@ -125,12 +68,37 @@ describe('P2 refuses', () => {
       fields: { reason: expect.stringMatching(/not finalised/) },
     });
   });
-  test('a set below the minimum cohort, or of one', async () => {
+  test.each(['published', 'failed'] as const)('a round that is %s: it is over', async (status) => {
+    const chain = chainOf({ statusOf: async () => status });
+    expect(await refusal(honestRequest(), { chain })).toMatchObject({
+      code: 'SET_REFUSED',
+      fields: { reason: expect.stringMatching(/is over/) },
+    });
+  });
+  test('a set below the minimum cohort, and of fewer than three whatever the chain says', async () => {
     const chain = (dealers: readonly Hex[], minCohort: number) =>
       chainOf({ finalisedSet: async () => dealers, minCohort: async () => minCohort });
-    expect(await refusal(honestRequest(), { chain: chain(sealed.dealers, 5) })).toMatchObject({ code: 'SET_REFUSED' });
-    expect(await refusal(honestRequest(), { chain: chain(sealed.dealers.slice(3), 1) })).toMatchObject({
+    const shown = (count: number) => ({ ...honestRequest(), shares: honestRequest().shares.slice(0, count) });
+    for (const [count, minCohort] of [
+      [4, 5],
+      [2, 2],
+      [1, 1],
+      [0, 0],
+    ] as const) {
+      // biome-ignore format: pairs
+      const error = await refusal(shown(count), { chain: chain(sealed.dealers.slice(0, count), minCohort) });
+      expect(error).toMatchObject({
+        code: 'SET_REFUSED',
+        fields: { reason: expect.stringMatching(/dealers, at least/) },
+      });
+    }
+  });
+  test('a set that holds one payload twice: a copied upload makes its owner\u2019s stand out', async () => {
+    const [victim, copyist] = [at(sealed.dealers, 0), at(sealed.dealers, 2)];
+    const copy = { ...at(sealed.updates, 2), payloadHash: at(sealed.updates, 0).payloadHash };
+    expect(await refusal(honestRequest(), { chain: chainWith(copyist, copy) })).toMatchObject({
       code: 'SET_REFUSED',
+      fields: { dealer: copyist, reason: expect.stringContaining(victim) },
     });
   });
   test('a dealer that is not registered', async () => {
@@ -172,15 +140,15 @@ describe('P2 refuses', () => {
     expect(await refusal(honestRequest(), { chain })).toMatchObject({ code: 'SET_REFUSED' });
   });
 
-  /** Dealer 0 commits, in round 7, shares that were sealed for something else: the root matches, the binding does not. */
+  /**
+   * Dealer 0 commits, in round 7, to shares that were sealed for something else: the root matches, the binding does not.
+   * The sum is true: payloads are the honest ones.
+   */
   const replay = async (change: Partial<SealRequest>): Promise<ConcordatError> => {
     const victim = at(sealed.dealers, 0);
-    const update = sealer.seal({ ...at(sealed.requests, 0), ...change });
-    const chain = chainOf({
-      commitmentOf: async (_round, dealer) =>
-        commitmentOf(dealer === victim ? update : at(sealed.updates, sealed.dealers.indexOf(dealer))),
-    });
-    return refusal(changed(0, shareOf(victim, update)), { chain });
+    const { sealedShares, sharesRoot: root } = sealInMemory(sealer, { ...at(sealed.requests, 0), ...change });
+    const update = { ...at(sealed.updates, 0), sealedShares, sharesRoot: root };
+    return refusal(changed(0, shareOf(victim, update)), { chain: chainWith(victim, update) });
   };
   test.each([
     ['round', { round: 6 }],
@@ -192,65 +160,46 @@ describe('P2 refuses', () => {
     expect(await replay(change)).toMatchObject({ code: 'SHARE_UNREADABLE', fields: { dealer: sealed.dealers[0] } });
   });
   test('a share of the dealer\u2019s own other payload in the same attempt', async () => {
-    const victim = at(sealed.dealers, 0);
-    const [own, other] = [at(sealed.updates, 0), sealer.seal(at(sealed.requests, 0))];
-    const mixed = { ...own, payloadHash: other.payloadHash };
-    const chain = chainOf({
-      commitmentOf: async (_round, dealer) =>
-        commitmentOf(dealer === victim ? mixed : at(sealed.updates, sealed.dealers.indexOf(dealer))),
-    });
-    expect(await refusal(honestRequest(), { chain })).toMatchObject({
-      code: 'SHARE_UNREADABLE',
-      fields: { dealer: victim },
-    });
+    expect(await replay({})).toMatchObject({ code: 'SHARE_UNREADABLE', fields: { dealer: sealed.dealers[0] } });
   });
   test('a copied share of another dealer beside an own payload', async () => {
     const [copied, own] = [at(sealed.updates, 1), at(sealed.updates, 0)];
     const mixed = { ...own, sealedShares: copied.sealedShares, sharesRoot: copied.sharesRoot };
-    const chain = chainOf({
-      commitmentOf: async (_r, d) =>
-        commitmentOf(d === sealed.dealers[0] ? mixed : at(sealed.updates, sealed.dealers.indexOf(d))),
-    });
-    const request = changed(0, shareOf(at(sealed.dealers, 0), mixed));
-    expect(await refusal(request, { chain })).toMatchObject({ code: 'SHARE_UNREADABLE' });
+    const victim = at(sealed.dealers, 0);
+    const request = changed(0, shareOf(victim, mixed));
+    expect(await refusal(request, { chain: chainWith(victim, mixed) })).toMatchObject({ code: 'SHARE_UNREADABLE' });
   });
-  test('a share that opens but is no share vector', async () => {
-    const { sealShare } = await import('../../engines/keys/sealing.ts');
-    const { shareAssociatedData } = await import('../../protocol/secagg/shares.ts');
-    const [request, update] = [at(sealed.requests, 0), at(sealed.updates, 0)];
-    const data = shareAssociatedData({ ...request, payloadHash: update.payloadHash }, INDEX);
-    const bad = sealShare(keysOf(INDEX).publicKey, new Uint8Array(8192).fill(255), data);
-    const sealedShares = update.sealedShares.map((share, i) => (i === INDEX - 1 ? bad : share));
-    const evil = { ...update, sealedShares, sharesRoot: sharesRoot(sealedShares.map(sealedShareHash)) };
-    const chain = chainOf({
-      commitmentOf: async (_r, d) =>
-        commitmentOf(d === sealed.dealers[0] ? evil : at(sealed.updates, sealed.dealers.indexOf(d))),
-    });
-    const error = await refusal(changed(0, shareOf(at(sealed.dealers, 0), evil)), { chain });
-    expect(error).toMatchObject({ code: 'SHARE_UNREADABLE', fields: { dealer: sealed.dealers[0] } });
+  test.each([
+    ['words beyond the field', new Uint8Array(SHARE_BYTES).fill(255)],
+    ['too few words', new Uint8Array(SHARE_BYTES - 2)],
+  ])('a share that opens but is no share vector: %s', async (_name, plaintext) => {
+    const victim = at(sealed.dealers, 0);
+    const evil = withShare(0, INDEX, plaintext);
+    const error = await refusal(changed(0, shareOf(victim, evil)), { chain: chainWith(victim, evil) });
+    expect(error).toMatchObject({ code: 'SHARE_UNREADABLE', fields: { dealer: victim } });
   });
 });
 
 describe('P2 answers once', () => {
   test('repeats are byte-identical, also after a restart and with another request body', async () => {
     const store = memoryStore();
-    const first = await holderWith({ store }).answer(honestRequest());
-    const restarted = holderWith({ store });
+    const first = await (await holderWith({ store })).answer(honestRequest());
+    const restarted = bareHolder({ store });
     expect(await restarted.answer(honestRequest())).toEqual(first);
     expect(await restarted.answer({ ...honestRequest(), shares: honestRequest().shares.slice(0, 1) })).toEqual(first);
   });
 
   test('a second set in the round is refused for ever, even when the chain shows it', async () => {
     const store = memoryStore();
-    const first = await holderWith({ store }).answer(honestRequest());
+    const first = await (await holderWith({ store })).answer(honestRequest());
     const without = sealed.dealers.slice(1);
     const chain = chainOf({ finalisedSet: async () => without });
     const request = { ...honestRequest(), shares: honestRequest().shares.slice(1) };
-    const error = await holderWith({ store, chain })
+    const error = await bareHolder({ store, chain })
       .answer(request)
       .catch((e: unknown) => e);
     expect(error).toMatchObject({ code: 'SET_REFUSED', fields: { reason: expect.stringMatching(/another set/) } });
-    expect(await holderWith({ store }).answer(honestRequest())).toEqual(first);
+    expect(await (await holderWith({ store })).answer(honestRequest())).toEqual(first);
   });
 
   test('a chain that changes its mind between two concurrent requests gets one answer', async () => {
@@ -259,10 +208,11 @@ describe('P2 answers once', () => {
     const chain = chainOf({
       finalisedSet: async () => {
         calls += 1;
-        return calls === 1 ? sealed.dealers : sealed.dealers.slice(1);
+        // the first look is for the sum that is streamed
+        return calls <= 2 ? sealed.dealers : sealed.dealers.slice(1);
       },
     });
-    const holder = holderWith({ store, chain });
+    const holder = await holderWith({ store, chain });
     const smaller = { ...honestRequest(), shares: honestRequest().shares.slice(1) };
     const outcomes = await Promise.allSettled([holder.answer(honestRequest()), holder.answer(smaller)]);
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
@@ -278,33 +228,51 @@ describe('P2 answers once', () => {
         throw new Error('killed');
       },
     };
-    await expect(holderWith({ store: dying }).answer(honestRequest())).rejects.toThrow('killed');
+    await expect((await holderWith({ store: dying })).answer(honestRequest())).rejects.toThrow('killed');
     const stored = [...rows.rows.values()][0];
-    expect(await holderWith({ store: rows }).answer(honestRequest())).toEqual(stored);
+    expect(await bareHolder({ store: rows }).answer(honestRequest())).toEqual(stored);
     const chain = chainOf({ finalisedSet: async () => sealed.dealers.slice(1) });
     const smaller = { ...honestRequest(), shares: honestRequest().shares.slice(1) };
-    expect(await codeOf(() => holderWith({ store: rows, chain }).answer(smaller))).toBe('SET_REFUSED');
+    expect(await codeOf(() => bareHolder({ store: rows, chain }).answer(smaller))).toBe('SET_REFUSED');
+  });
+
+  test('another sum of the same set is refused for ever', async () => {
+    const store = memoryStore();
+    const first = await (await holderWith({ store })).answer(honestRequest());
+    const another = { ...honestRequest(), aggregateHash: toHex(sha256(first)) };
+    const error = await bareHolder({ store })
+      .answer(another)
+      .catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: 'SET_REFUSED', fields: { reason: expect.stringMatching(/another sum/) } });
+  });
+
+  test('the same bytes are given again when the round is over, and its keys are erased', async () => {
+    const store = memoryStore();
+    const first = await (await holderWith({ store })).answer(honestRequest());
+    const keyring = { withKeys: async () => Promise.reject(new Error('erased')) };
+    const chain = chainOf({ statusOf: async () => 'published' });
+    expect(await bareHolder({ store, keyring, chain }).answer(honestRequest())).toEqual(first);
   });
 
   test('nothing leaves when it cannot be stored', async () => {
     const rows = memoryStore();
     const full = { get: rows.get, write: async () => Promise.reject(new Error('disk full')) };
-    await expect(holderWith({ store: full }).answer(honestRequest())).rejects.toThrow('disk full');
+    await expect((await holderWith({ store: full })).answer(honestRequest())).rejects.toThrow('disk full');
   });
 
   test('an answer in the store that is another key-holder\u2019s is not given out', async () => {
     const store = memoryStore();
-    await holderWith({ store }).answer(honestRequest());
-    expect(await codeOf(() => holderWith({ store, address: addressOf('other') }).answer(honestRequest()))).toBe(
+    await (await holderWith({ store })).answer(honestRequest());
+    expect(await codeOf(() => bareHolder({ store, address: addressOf('other') }).answer(honestRequest()))).toBe(
       'STATE_CORRUPT',
     );
   });
 });
 
 describe('over HTTP', () => {
-  async function serve<T>(run: (url: string) => Promise<T>): Promise<T> {
+  async function serve<T>(run: (url: string) => Promise<T>, chain = chainOf()): Promise<T> {
     const app = createApp();
-    app.use(createKeyHolderRouter(holderWith()));
+    app.use(createKeyHolderRouter(bareHolder({ chain })));
     app.use(problemHandler(createLog('test', 'silent')));
     const server = createServer(app).listen(0, '127.0.0.1');
     await eventOf(server, 'listening');
@@ -317,17 +285,56 @@ describe('over HTTP', () => {
       server.closeAllConnections();
     }
   }
-  const post = (url: string, body: Uint8Array, type = 'application/cbor') =>
-    send(`${url}/v1/answers`, { method: 'POST', body, headers: { 'content-type': type } });
+  const post = (url: string, body: Uint8Array, type = 'application/cbor', door = 'answers') =>
+    send(`${url}/v1/${door}`, { method: 'POST', body, headers: { 'content-type': type } });
+  const put = (url: string, path: string, body: Uint8Array, type = 'application/octet-stream') =>
+    send(`${url}/v1/rounds/${path}`, { method: 'PUT', body, headers: { 'content-type': type } });
+  const pathOf = (hash: Hex, aggregate = sum.aggregateHash) => `${ROUND}/payloads/${hash}?aggregate=${aggregate}`;
 
-  test('identity, an answer, and its repeat', async () => {
+  test('identity, the sum, an answer, and its repeat', async () => {
     await serve(async (url) => {
       const identity = JSON.parse(new TextDecoder().decode(await send(`${url}/v1/identity`)));
-      expect(identity).toEqual({ address: HOLDER, index: INDEX, sealingPublicKey: toHex(keysOf(INDEX).publicKey) });
+      expect(identity).toEqual({ address: HOLDER, index: INDEX });
       const body = encodeCbor(honestRequest());
+      expect(await codeOf(() => post(url, body))).toBe('PAYLOAD_NEEDED');
+      expect(await put(url, pathOf(sum.aggregateHash), sum.bytes)).toHaveLength(0);
       const first = await post(url, body);
       expect(decodeCbor(first, answerMessage, MAX_ANSWER_BYTES).round).toBe(ROUND);
       expect(await post(url, body)).toEqual(first);
+    });
+  });
+
+  test('vouches while the round is open', async () => {
+    const body = encodeCbor({ v: 'concordat/1/vouch-request', round: ROUND, shares: honestRequest().shares });
+    const vouch = (url: string) => post(url, body, 'application/cbor', 'vouches');
+    await serve(
+      async (url) => {
+        expect(decodeCbor(await vouch(url), vouchMessage, MAX_VOUCH_BYTES).vouches).toHaveLength(4);
+        expect(await codeOf(() => post(url, encodeCbor({}), 'application/cbor', 'vouches'))).toBe('MESSAGE_MALFORMED');
+      },
+      chainOf({ statusOf: async () => 'open' }),
+    );
+    await serve(async (url) => expect(await codeOf(() => vouch(url))).toBe('SET_REFUSED'));
+  });
+
+  test('why a payload is not taken reaches its sender, however much of it is still to come', async () => {
+    await serve(async (url) => {
+      const { aggregateHash, bytes } = sum;
+      const large = new Uint8Array(8_000_000);
+      const foreign = toHex(sha256(large));
+      expect(await codeOf(() => put(url, pathOf(foreign), large))).toBe('SET_REFUSED');
+      expect(await codeOf(() => put(url, pathOf(aggregateHash), large))).toBe('PAYLOAD_MALFORMED');
+      expect(await codeOf(() => put(url, pathOf(aggregateHash), bytes, 'application/cbor'))).toBe('MESSAGE_MALFORMED');
+      for (const path of [
+        `0/payloads/${aggregateHash}?aggregate=${aggregateHash}`,
+        `x/payloads/${aggregateHash}?aggregate=${aggregateHash}`,
+        `${ROUND}/payloads/${aggregateHash}`,
+        `${ROUND}/payloads/0x12?aggregate=${aggregateHash}`,
+        `${ROUND}/payloads/${aggregateHash}?aggregate=${aggregateHash}&aggregate=${aggregateHash}`,
+      ]) {
+        expect(await codeOf(() => put(url, path, bytes))).toBe('MESSAGE_MALFORMED');
+      }
+      expect(await put(url, pathOf(aggregateHash), bytes)).toHaveLength(0);
     });
   });
 
@@ -340,7 +347,7 @@ describe('over HTTP', () => {
       expect(await codeOf(() => post(url, body, 'application/json'))).toBe('MESSAGE_MALFORMED');
       expect(await codeOf(() => post(url, encodeCbor({ ...honestRequest(), set: [] })))).toBe('MESSAGE_MALFORMED');
       expect(await codeOf(() => post(url, encodeCbor(honestRequest(8))))).toBe('SET_REFUSED');
-      expect(await codeOf(() => post(url, new Uint8Array(12_000_000)))).toBe('MESSAGE_TOO_LARGE');
+      expect(await codeOf(() => post(url, new Uint8Array(13_000_000)))).toBe('MESSAGE_TOO_LARGE');
     });
   });
 });

@@ -7,8 +7,8 @@ import type { Ring } from '../../engines/ring/ring.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { PRIMES, RESIDUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
 import { lagrangeWeights } from '../../protocol/secagg/field.ts';
-import { decodePayload } from '../../protocol/secagg/payload.ts';
-import { decodeShare, encodeShare } from '../../protocol/secagg/shamir.ts';
+import { PACKING_NAMES, type PackingName } from '../../protocol/secagg/packing.ts';
+import { decodeAnswer, encodeShare } from '../../protocol/secagg/shamir.ts';
 import { codeOf, ENGINES, honestAnswers, SEED, type SealedRound, sealRound, sumOf } from '../unit/secagg-fixtures.ts';
 
 describe.each(ENGINES)('engine $name', ({ createRing, createOpener }) => {
@@ -18,11 +18,26 @@ describe.each(ENGINES)('engine $name', ({ createRing, createOpener }) => {
     [ring, opener] = [await createRing(), await createOpener()];
   });
 
-  function setUp(holders: number, threshold: number, dealers = 4, valueCount = 15_000) {
-    const round = sealRound(ring, { dealers, holders, threshold, valueCount });
-    const { payload } = sumOf(ring, round);
+  function setUp(
+    holders: number,
+    threshold: number,
+    dealers = 4,
+    valueCount = 15_000,
+    packing?: [PackingName, number],
+  ) {
+    const [name = '3x26', valueBits = 16] = packing ?? [];
+    const round = sealRound(ring, { dealers, holders, threshold, valueCount, packing: name, valueBits });
+    const { residues: aggregate } = sumOf(ring, round);
     const answers = honestAnswers(round);
-    const request: OpenRequest = { seed: SEED, aggregate: payload, dealers, valueCount, threshold, answers };
+    const request: OpenRequest = {
+      seed: SEED,
+      packing: round.packing,
+      aggregate,
+      dealers,
+      valueCount,
+      threshold,
+      answers,
+    };
     return { round, answers, request };
   }
 
@@ -38,7 +53,7 @@ describe.each(ENGINES)('engine $name', ({ createRing, createOpener }) => {
   ): KeyHolderAnswer[] =>
     answers.map((answer) => {
       if (answer.index !== index) return answer;
-      const share = decodeShare(answer.bytes);
+      const share = decodeAnswer(answer.bytes);
       for (const c of coefficients) share[c] = ((share[c] ?? 0) + amount) % 65_521;
       return { index, bytes: encodeShare(share) };
     });
@@ -53,6 +68,20 @@ describe.each(ENGINES)('engine $name', ({ createRing, createOpener }) => {
     }
   });
 
+  test.each(PACKING_NAMES.map((name, i): [PackingName, number] => [name, [16, 16, 12][i] ?? 12]))(
+    'packing %s of %i-bit values opens exactly, and a false answer is found in it',
+    (name, valueBits) => {
+      const { round, answers, request } = setUp(5, 3, 4, 30_000, [name, valueBits]);
+      const opened = openSum(opener, { ...request, answers: lie(answers, 2) });
+      expect([exact(round, opened.values), opened.suspects]).toEqual([true, [2]]);
+    },
+  );
+
+  test('a sum of more dealers than the packing holds is not read', async () => {
+    const { request } = setUp(3, 2, 3, 500, ['5x15', 13]);
+    expect(await codeOf(() => openSum(opener, { ...request, dealers: 5 }))).toBe('VALUE_OUT_OF_RANGE');
+  });
+
   test('P2 t-1 answers are refused, and forced through they open nothing', async () => {
     const { round, answers, request } = setUp(5, 4);
     expect(await codeOf(() => openSum(opener, { ...request, answers: answers.slice(0, 3) }))).toBe(
@@ -60,12 +89,13 @@ describe.each(ENGINES)('engine $name', ({ createRing, createOpener }) => {
     );
     const forced = { ...request, answers: answers.slice(0, 3), threshold: 3 };
     expect(await codeOf(() => openSum(opener, forced))).toBe('OPENING_NOISY');
-    const values = new Uint32Array(request.aggregate.residues.length);
+    const values = new Uint32Array(request.aggregate.length);
     const secretSum = new Int32Array(4096).fill(3);
     opener.open({
       seed: new Uint8Array(32),
       secretSum,
-      aggregate: request.aggregate.residues,
+      packing: request.packing,
+      aggregate: request.aggregate,
       values,
       onNoise: () => {},
     });
@@ -75,9 +105,9 @@ describe.each(ENGINES)('engine $name', ({ createRing, createOpener }) => {
   test('P2 a subset of the dealers cannot be opened with the answers for the set', async () => {
     const { round, request } = setUp(5, 4);
     const smaller = sumOf(ring, { ...round, updates: round.updates.slice(1) });
-    expect(await codeOf(() => openSum(opener, { ...request, aggregate: smaller.payload }))).toBe('OPENING_NOISY');
+    expect(await codeOf(() => openSum(opener, { ...request, aggregate: smaller.residues }))).toBe('OPENING_NOISY');
     const single = sumOf(ring, { ...round, updates: round.updates.slice(0, 1) });
-    const alone = { ...request, aggregate: single.payload, dealers: 1 };
+    const alone = { ...request, aggregate: single.residues, dealers: 1 };
     expect(await codeOf(() => openSum(opener, alone))).toBe('OPENING_NOISY');
   });
 
@@ -90,9 +120,8 @@ describe.each(ENGINES)('engine $name', ({ createRing, createOpener }) => {
       },
     ];
     for (const alter of alterations) {
-      const bytes = request.aggregate.bytes.slice();
-      alter(new Uint32Array(bytes.buffer, 8));
-      const aggregate = decodePayload(bytes, request.aggregate.blocks);
+      const aggregate = request.aggregate.slice();
+      alter(aggregate);
       expect(await codeOf(() => openSum(opener, { ...request, aggregate }))).toBe('OPENING_NOISY');
     }
   });
@@ -130,7 +159,7 @@ describe.each(ENGINES)('engine $name', ({ createRing, createOpener }) => {
     // the coalition 4, 5 saw the answers of 1 and 2: it answers so that {1, 2, 4, 5} agree and 3 stands out
     const weights = lagrangeWeights([1, 2, 4], 5);
     const forged = lie(answers, 4, 777);
-    const [one, two, four] = [0, 1, 3].map((i) => decodeShare(forged[i]?.bytes ?? new Uint8Array()));
+    const [one, two, four] = [0, 1, 3].map((i) => decodeAnswer(forged[i]?.bytes ?? new Uint8Array()));
     const five = Uint16Array.from({ length: 4096 }, (_, c) =>
       [one, two, four].reduce((sum, share, k) => (sum + (weights[k] ?? 0) * (share?.[c] ?? 0)) % 65_521, 0),
     );

@@ -90,8 +90,9 @@ describe('the round', () => {
     const second = await world.party('dealer-2');
     const finalised = await openRound(world, coordinator);
     await dealer.ledger.commit(commitOf(finalised, root));
-    await second.ledger.commit(commitOf(finalised, await consent(world, second)));
-    await coordinator.ledger.finaliseSet(finalised, [dealer.address, second.address]);
+    const third = await world.party('dealer-3');
+    for (const other of [second, third]) await other.ledger.commit(commitOf(finalised, await consent(world, other)));
+    await coordinator.ledger.finaliseSet(finalised, [dealer.address, second.address, third.address]);
     await expectRefusal(dealer.ledger.commit(commitOf(finalised, root, { attempt: 2 })), 'RoundNotOpen');
   });
 
@@ -153,28 +154,28 @@ describe('conditions', () => {
     expect(late).toMatchObject({ reason: 'ConsentExpired', args: { validUntil: String(validUntil) } });
   });
 
-  /** Two dealers without conditions publish round 1, attesting this accuracy; then dealer-3 has a floor. */
+  /** Three dealers without conditions publish round 1, attesting this accuracy; then dealer-4 has a floor. */
   async function floorMeets(
     accuracyBps: number,
     floorBps: number,
-  ): Promise<{ third: Party; root: Hex; round: number }> {
-    const second = await world.party('dealer-2');
-    const roots = [await consent(world, dealer), await consent(world, second)] as const;
-    await publishedRound(world, coordinator, [[dealer, roots[0]], [second, roots[1]]], accuracyBps); // biome-ignore format: pairs
-    const third = await world.party('dealer-3');
-    const root = await consent(world, third, 1, { accuracyFloorBps: floorBps });
+  ): Promise<{ fourth: Party; root: Hex; round: number }> {
+    const others = [dealer, await world.party('dealer-2'), await world.party('dealer-3')];
+    const rooted = await Promise.all(others.map(async (other) => [other, await consent(world, other)] as const));
+    await publishedRound(world, coordinator, rooted, accuracyBps);
+    const fourth = await world.party('dealer-4');
+    const root = await consent(world, fourth, 1, { accuracyFloorBps: floorBps });
     const deadline = (await world.now()) + 86_400;
-    return { third, root, round: await openRound(world, coordinator, { baseModelHash: hash('model 1'), deadline }) };
+    return { fourth, root, round: await openRound(world, coordinator, { baseModelHash: hash('model 1'), deadline }) };
   }
 
   test('[P-16] an accuracy of exactly the floor is enough', async () => {
-    const { third, root, round } = await floorMeets(9_200, 9_200);
-    await third.ledger.commit(commitOf(round, root));
+    const { fourth, root, round } = await floorMeets(9_200, 9_200);
+    await fourth.ledger.commit(commitOf(round, root));
   });
 
   test('[P-16] one basis point less freezes the dealer’s commit', async () => {
-    const { third, root, round } = await floorMeets(9_199, 9_200);
-    const refused = third.ledger.commit(commitOf(round, root));
+    const { fourth, root, round } = await floorMeets(9_199, 9_200);
+    const refused = fourth.ledger.commit(commitOf(round, root));
     await expectRefusal(refused, 'AccuracyUnderFloor', { accuracyBps: '9199', floorBps: '9200' });
   });
 
@@ -186,19 +187,19 @@ describe('conditions', () => {
   });
 
   test('[P-16] a metric is fresh to the second of its greatest age, and not after', async () => {
-    const { third, root, round } = await floorMeets(9_300, 9_200);
-    const attestedAt = (await third.ledger.attestationOf(TASK))?.attestedAt ?? 0;
+    const { fourth, root, round } = await floorMeets(9_300, 9_200);
+    const attestedAt = (await fourth.ledger.attestationOf(TASK))?.attestedAt ?? 0;
     await world.nextBlockAt(attestedAt + 3_600);
-    await third.ledger.commit(commitOf(round, root), { gasLimit: 300_000 });
+    await fourth.ledger.commit(commitOf(round, root), { gasLimit: 300_000 });
     await world.nextBlockAt(attestedAt + 3_601);
-    const late = await third.ledger.commitExpectingRefusal(commitOf(round, root, { attempt: 2 }));
+    const late = await fourth.ledger.commitExpectingRefusal(commitOf(round, root, { attempt: 2 }));
     expect(late).toMatchObject({ reason: 'MetricStale', args: { attestedAt: String(attestedAt) } });
   });
 
   test('[P-16] another task’s accuracy does not count', async () => {
-    const { third, root } = await floorMeets(9_900, 9_200);
+    const { fourth, root } = await floorMeets(9_900, 9_200);
     const round = await openRound(world, coordinator, { taskHash: hash('another task') });
-    await expectRefusal(third.ledger.commit(commitOf(round, root)), 'MetricStale');
+    await expectRefusal(fourth.ledger.commit(commitOf(round, root)), 'MetricStale');
   });
 
   test('[P-17] an ε of exactly the cap is within it, a thousandth more is not', async () => {

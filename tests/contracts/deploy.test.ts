@@ -54,7 +54,15 @@ describe('typed data', () => {
   const EXAMPLES: StructValues = {
     Anchor: { dealer: addressOf('dealer-1'), ...stateOf(3) },
     Upload: { dealer: addressOf('dealer-1'), round: 7, attempt: 2, payloadHash: hash('p'), sharesRoot: hash('s') },
-    Answer: { keyHolder: addressOf('k'), round: 7, setHash: hash('set'), answerHash: hash('answer') },
+    Answer: {
+      keyHolder: addressOf('k'),
+      round: 7,
+      setHash: hash('set'),
+      aggregateHash: hash('aggregate'),
+      answerHash: hash('answer'),
+    },
+    Vouch: { keyHolder: addressOf('k'), round: 7, vouchesHash: hash('vouches') },
+    Fingerprint: { dealer: addressOf('dealer-1'), round: 7, aggregateHash: hash('aggregate'), fingerprint: '0x0102' },
     Hello: { party: addressOf('dealer-1'), issuedAtMs: 1_795_372_615_123, nonce: hash('nonce') },
   };
 
@@ -74,7 +82,8 @@ describe('typed data', () => {
     ]);
   });
 
-  test.each(['Anchor', 'Upload', 'Answer', 'Hello'] as const)('%s: what one signs the other recovers', (name) => {
+  const NAMES = ['Anchor', 'Upload', 'Answer', 'Vouch', 'Fingerprint', 'Hello'] as const;
+  test.each(NAMES)('%s: what one signs the other recovers', (name) => {
     const signature = signTypedStruct(keyOf('signer'), domain(), name, EXAMPLES[name]);
     expect(recoverTypedStruct(domain(), name, EXAMPLES[name], signature)).toBe(addressOf('signer'));
     const elsewhere = { ...domain(), chainId: 1 };
@@ -82,13 +91,8 @@ describe('typed data', () => {
   });
 
   test('the structs differ although fields may coincide', () => {
-    const hashes = [
-      hashTypedStruct(domain(), 'Anchor', EXAMPLES.Anchor),
-      hashTypedStruct(domain(), 'Upload', EXAMPLES.Upload),
-      hashTypedStruct(domain(), 'Answer', EXAMPLES.Answer),
-      hashTypedStruct(domain(), 'Hello', EXAMPLES.Hello),
-    ];
-    expect(new Set(hashes).size).toBe(4);
+    const hashes = NAMES.map((name) => hashTypedStruct(domain(), name, EXAMPLES[name]));
+    expect(new Set(hashes).size).toBe(NAMES.length);
   });
 
   test('only the form the contract takes is a signature: no 64 bytes, no v of 0, no high s', () => {

@@ -1,7 +1,19 @@
 // Federation: who may change what, and what never changes.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { federationAt } from '../../engines/chain/contracts.ts';
-import { addressOf, expectRefusal, hash, openWorld, PARAMETERS, type Party, type World } from './world.ts';
+import { createFederation } from '../../engines/chain/federation.ts';
+import { concatBytes, fromHex, type Hex, keccak256, toHex } from '../../protocol/bytes.ts';
+import {
+  addressOf,
+  expectRefusal,
+  hash,
+  openRound,
+  openWorld,
+  PARAMETERS,
+  type Party,
+  sealingKey,
+  type World,
+} from './world.ts';
 
 let world: World;
 let operator: Party;
@@ -27,7 +39,7 @@ describe('membership', () => {
       () => federation.removeDealer(addressOf('dealer-1')),
       () => federation.registerWitness(who),
       () => federation.removeWitness(addressOf('witness-1')),
-      () => federation.registerKeyHolder(who, hash('x25519')),
+      () => federation.registerKeyHolder(who),
       () => federation.setContracts(world.at.registry, world.at.ledger),
       () => federation.pause(),
       () => federation.unpause(),
@@ -60,7 +72,7 @@ describe('membership', () => {
 
   test('[P-01] what is registered is what is read', async () => {
     const { federation } = operator;
-    expect(await federation.dealers()).toEqual(['dealer-1', 'dealer-2', 'dealer-3'].map(addressOf));
+    expect(await federation.dealers()).toEqual(['dealer-1', 'dealer-2', 'dealer-3', 'dealer-4'].map(addressOf));
     await federation.removeDealer(addressOf('dealer-2'));
     await federation.removeWitness(addressOf('witness-3'));
     expect(await federation.isDealer(addressOf('dealer-2'))).toBe(false);
@@ -69,18 +81,74 @@ describe('membership', () => {
     expect(await federation.witnesses()).toEqual(['witness-1', 'witness-2'].map(addressOf));
     expect(await federation.coordinator()).toBe(addressOf('coordinator'));
   });
+});
 
-  test('[P-04] key-holders keep their index and key', async () => {
-    const { federation } = operator;
-    await expectRefusal(federation.registerKeyHolder(ZERO, hash('x')), 'ZeroAddress');
-    await expectRefusal(federation.registerKeyHolder(addressOf('k1'), `0x${'00'.repeat(32)}`), 'ZeroPublicKey');
-    await federation.registerKeyHolder(addressOf('k1'), hash('x1'));
-    await federation.registerKeyHolder(addressOf('k2'), hash('x2'));
-    await expectRefusal(federation.registerKeyHolder(addressOf('k1'), hash('x3')), 'AlreadyRegistered');
-    expect(await federation.keyHolders()).toEqual([
-      { address: addressOf('k1'), index: 1, x25519PublicKey: hash('x1') },
-      { address: addressOf('k2'), index: 2, x25519PublicKey: hash('x2') },
+describe('sealing keys', () => {
+  const keyHashOf = (label: string): Hex => toHex(keccak256(sealingKey(label)));
+  const hashOfAll = (labels: readonly string[]): Hex =>
+    toHex(keccak256(concatBytes(...labels.map((label) => fromHex(keyHashOf(label))))));
+  const FIRST = ['key-holder-1, first', 'key-holder-2, first'] as const;
+
+  test('[P-04] a key-holder keeps its index; its epochs rise by one with its own rotations alone', async () => {
+    const holder = await world.party('key-holder-1');
+    await holder.federation.rotateKey(sealingKey('second'));
+    await holder.federation.rotateKey(sealingKey('third'));
+    await operator.federation.registerKeyHolder(addressOf('k3'));
+    expect(await operator.federation.keyHolders()).toEqual([
+      { address: holder.address, index: 1, keyEpoch: 3, keyHash: keyHashOf('third') },
+      { address: addressOf('key-holder-2'), index: 2, keyEpoch: 1, keyHash: keyHashOf(FIRST[1]) },
+      { address: addressOf('k3'), index: 3, keyEpoch: 0, keyHash: undefined },
     ]);
+  });
+
+  test('[P-04] nobody is a key-holder twice, and nobody is one under address zero', async () => {
+    await expectRefusal(operator.federation.registerKeyHolder(ZERO), 'ZeroAddress');
+    const again = operator.federation.registerKeyHolder(addressOf('key-holder-2'));
+    await expectRefusal(again, 'AlreadyRegistered', { party: addressOf('key-holder-2') });
+  });
+
+  test('[P-04] not even the operator rotates a key that is not its own', async () => {
+    for (const name of ['operator', 'coordinator', 'dealer-1']) {
+      const { federation, address } = await world.party(name);
+      await expectRefusal(federation.rotateKey(sealingKey('x')), 'NotRegistered', { party: address });
+    }
+  });
+
+  test.each([0, 32, 1_215, 1_217])('[P-04] a key of %i bytes is none', async (length) => {
+    const { federation } = await world.party('key-holder-1');
+    await expectRefusal(federation.rotateKey(new Uint8Array(length).fill(7)), 'PublicKeyMalformed', {
+      length: String(length),
+    });
+  });
+
+  test('[P-04] the key in use is not taken for a new one', async () => {
+    const { federation } = await world.party('key-holder-1');
+    await expectRefusal(federation.rotateKey(sealingKey(FIRST[0])), 'KeyNotNew', { keyHash: keyHashOf(FIRST[0]) });
+    await federation.rotateKey(sealingKey('second'));
+    await expectRefusal(federation.rotateKey(sealingKey('second')), 'KeyNotNew');
+  });
+
+  test('[P-04] a key is rotated, and so can be erased, while the federation is paused', async () => {
+    await operator.federation.pause();
+    const { federation } = await world.party('key-holder-1');
+    await federation.rotateKey(sealingKey('second'));
+    expect((await federation.keyHolders())[0]).toMatchObject({ keyEpoch: 2 });
+  });
+
+  test('[P-22] keysHash is over the keys in force, in order of index', async () => {
+    expect(await operator.federation.keysHash()).toBe(hashOfAll(FIRST));
+    await (await world.party('key-holder-2')).federation.rotateKey(sealingKey('second'));
+    expect(await operator.federation.keysHash()).toBe(hashOfAll([FIRST[0], 'second']));
+  });
+
+  test('[P-22] while a key-holder has no key no round opens, and its index is named', async () => {
+    const coordinator = await world.party('coordinator');
+    await operator.federation.registerKeyHolder(addressOf('key-holder-3'));
+    await expectRefusal(operator.federation.keysHash(), 'KeyMissing', { index: '3' });
+    await expectRefusal(openRound(world, coordinator), 'KeyMissing', { index: '3' });
+    await (await world.party('key-holder-3')).federation.rotateKey(sealingKey('k3'));
+    const round = await openRound(world, coordinator);
+    expect((await coordinator.ledger.roundOf(round))?.keysHash).toBe(hashOfAll([...FIRST, 'k3']));
   });
 });
 
@@ -90,13 +158,24 @@ describe('parameters and contracts', () => {
   });
 
   test.each([
-    ['a cohort of one', [1, 2, 2, 3600, hash('vk')]],
-    ['no key-holder', [2, 0, 2, 3600, hash('vk')]],
-    ['no witness', [2, 2, 0, 3600, hash('vk')]],
-    ['no age for metrics', [2, 2, 2, 0, hash('vk')]],
+    ['a cohort of two', [2, 2, 2, 3600, hash('vk')]],
+    ['no key-holder', [3, 0, 2, 3600, hash('vk')]],
+    ['no witness', [3, 2, 0, 3600, hash('vk')]],
+    ['no age for metrics', [3, 2, 2, 0, hash('vk')]],
   ])('[P-02] %s is no federation', async (_, parameters) => {
     const args = [operator.address, parameters];
     await expectRefusal(operator.client.deploy(world.artifacts.Federation, args, 'Federation'), 'InvalidParameters');
+  });
+
+  test('[P-22] fewer key-holders than the threshold are named by the first that is missing', async () => {
+    const { client } = operator;
+    const parameters = [3, 2, 2, 3600, hash('vk')];
+    const { address } = await client.deploy(world.artifacts.Federation, [operator.address, parameters], 'Federation');
+    const other = createFederation(client, address);
+    await expectRefusal(other.keysHash(), 'KeyMissing', { index: '1' });
+    await other.registerKeyHolder(operator.address);
+    await other.rotateKey(sealingKey('the only one'));
+    await expectRefusal(other.keysHash(), 'KeyMissing', { index: '2' });
   });
 
   test('[P-03] the contracts are bound once', async () => {

@@ -35,14 +35,14 @@ afterAll(() => world.stop());
 
 const ZERO: Hex = `0x${'00'.repeat(32)}`;
 
-/** Two dealers with consent, and their roots. */
-async function twoDealers(): Promise<readonly (readonly [Party, Hex])[]> {
-  const dealers = [await world.party('dealer-1'), await world.party('dealer-2')];
+/** Three dealers with consent, and their roots. */
+async function threeDealers(): Promise<readonly (readonly [Party, Hex])[]> {
+  const dealers = await Promise.all(['dealer-1', 'dealer-2', 'dealer-3'].map(world.party));
   return Promise.all(dealers.map(async (dealer) => [dealer, await consent(world, dealer)] as const));
 }
 
 async function committedRound(): Promise<{ round: number; ascending: Hex[] }> {
-  const dealers = await twoDealers();
+  const dealers = await threeDealers();
   const round = await openRound(world, coordinator);
   for (const [dealer, root] of dealers) await dealer.ledger.commit(commitOf(round, root));
   return { round, ascending: dealers.map(([dealer]) => dealer.address).toSorted() };
@@ -67,6 +67,7 @@ describe('opening', () => {
       baseModelHash: BASE,
       deadline: 4_000_000_000,
       epsilonAfterMilli: 500,
+      keysHash: await coordinator.federation.keysHash(),
       setHash: undefined,
       modelHash: undefined,
     });
@@ -135,23 +136,23 @@ describe('the set', () => {
     await coordinator.ledger.finaliseSet(round, ascending.toReversed());
     const set = await coordinator.ledger.setOf(round);
     expect(set).toEqual({ setHash: setHashOf(round, ascending), dealers: ascending });
-    expect(await coordinator.ledger.roundOf(round)).toMatchObject({ status: 'finalised', setSize: 2 });
+    expect(await coordinator.ledger.roundOf(round)).toMatchObject({ status: 'finalised', setSize: 3 });
   });
 
   test('[P-18] descending and repeated dealers are refused', async () => {
     const { round, ascending } = await committedRound();
-    const [low = ZERO, high = ZERO] = ascending;
-    await expectRefusal(finaliseAs(round, [high, low]), 'DealersNotAscending', { position: '1' });
-    await expectRefusal(finaliseAs(round, [low, low]), 'DealersNotAscending', { position: '1' });
-    await expectRefusal(finaliseAs(round, [low, high, high]), 'DealersNotAscending', { position: '2' });
+    const [low = ZERO, middle = ZERO, high = ZERO] = ascending;
+    await expectRefusal(finaliseAs(round, [middle, low, high]), 'DealersNotAscending', { position: '1' });
+    await expectRefusal(finaliseAs(round, [low, low, high]), 'DealersNotAscending', { position: '1' });
+    await expectRefusal(finaliseAs(round, [low, middle, high, high]), 'DealersNotAscending', { position: '3' });
     const zeroAddress: Hex = `0x${'00'.repeat(20)}`;
-    await expectRefusal(finaliseAs(round, [zeroAddress, low]), 'DealersNotAscending', { position: '0' });
+    await expectRefusal(finaliseAs(round, [zeroAddress, low, high]), 'DealersNotAscending', { position: '0' });
   });
 
   test('[P-18] fewer than the minimum cohort are refused', async () => {
     const { round, ascending } = await committedRound();
-    const one = ascending.slice(0, 1);
-    await expectRefusal(coordinator.ledger.finaliseSet(round, one), 'CohortTooSmall', { given: '1', minCohort: '2' });
+    const two = ascending.slice(0, 2);
+    await expectRefusal(coordinator.ledger.finaliseSet(round, two), 'CohortTooSmall', { given: '2', minCohort: '3' });
     await expectRefusal(coordinator.ledger.finaliseSet(round, []), 'CohortTooSmall', { given: '0' });
   });
 
@@ -159,9 +160,9 @@ describe('the set', () => {
     const { ascending } = await committedRound();
     const another = await openRound(world, coordinator);
     await expectRefusal(coordinator.ledger.finaliseSet(another, ascending), 'DealerNotCommitted');
-    const strange = [...ascending, addressOf('dealer-3')];
+    const strange = [...ascending, addressOf('dealer-4')];
     const refused = coordinator.ledger.finaliseSet(1, strange);
-    await expectRefusal(refused, 'DealerNotCommitted', { dealer: addressOf('dealer-3') });
+    await expectRefusal(refused, 'DealerNotCommitted', { dealer: addressOf('dealer-4') });
   });
 
   test('[P-18] a set is fixed once', async () => {
@@ -173,7 +174,7 @@ describe('the set', () => {
 
 describe('the end of a round', () => {
   test('[P-19] publishing attests the base model’s accuracy and moves the task on', async () => {
-    const dealers = await twoDealers();
+    const dealers = await threeDealers();
     expect(await coordinator.ledger.lastModelOf(TASK)).toBeUndefined();
     expect(await coordinator.ledger.attestationOf(TASK)).toBeUndefined();
     const round = await publishedRound(world, coordinator, dealers, 9_400);
@@ -220,7 +221,7 @@ describe('the end of a round', () => {
   });
 
   test('[P-11] the next round starts from the last published model and from no other', async () => {
-    await publishedRound(world, coordinator, await twoDealers(), 9_400);
+    await publishedRound(world, coordinator, await threeDealers(), 9_400);
     const given = { given: BASE, last: hash('model 1') };
     await expectRefusal(openRound(world, coordinator), 'BaseModelNotLast', given);
     await openRound(world, coordinator, { baseModelHash: hash('model 1') });
@@ -229,7 +230,7 @@ describe('the end of a round', () => {
   });
 
   test('[P-19] of two rounds on the same base, one is published', async () => {
-    const dealers = await twoDealers();
+    const dealers = await threeDealers();
     const overtaken = await openRound(world, coordinator);
     for (const [dealer, root] of dealers) await dealer.ledger.commit(commitOf(overtaken, root));
     await coordinator.ledger.finaliseSet(overtaken, dealers.map(([dealer]) => dealer.address)); // biome-ignore format: one thought

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { shake256 } from '@noble/hashes/sha3.js';
 import { computeAddress } from 'ethers';
 import { expect } from 'vitest';
 import { type ChainClient, createChainClient } from '../../engines/chain/client.ts';
@@ -30,6 +31,7 @@ import {
   splitGrants,
 } from '../../protocol/consent/policy.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
+import { SEALING_KEY_BYTES } from '../../protocol/secagg/shares.ts';
 
 const CONTRACTS = fileURLToPath(new URL('../../contracts/', import.meta.url));
 export const CACHE_DIR = fileURLToPath(new URL('../../.concordat/cache', import.meta.url));
@@ -37,6 +39,8 @@ export const CACHE_DIR = fileURLToPath(new URL('../../.concordat/cache', import.
 /** 32 bytes that stand for something. */
 export const hash = (label: string): Hex => toHex(keccak256(utf8ToBytes(label)));
 export const keyOf = (name: string): Hex => hash(`key of ${name}`);
+/** The size of a sealing key is all that a contract looks at. */
+export const sealingKey = (label: string): Uint8Array => shake256(utf8ToBytes(label), { dkLen: SEALING_KEY_BYTES });
 export const addressOf = (name: string): Hex => computeAddress(keyOf(name)).toLowerCase() as Hex;
 
 /** The verifier of these tests is a double; the real one is exercised with real proofs in tests/e2e. */
@@ -46,7 +50,7 @@ export async function testArtifacts(): Promise<Artifacts> {
 }
 
 export const PARAMETERS: FederationParameters = {
-  minCohort: 2,
+  minCohort: 3,
   keyHolderThreshold: 2,
   witnessQuorum: 2,
   metricMaxAgeSeconds: 3_600,
@@ -63,7 +67,8 @@ export interface Party {
   readonly ledger: RoundLedger;
 }
 
-const DEALERS = ['dealer-1', 'dealer-2', 'dealer-3'] as const;
+const DEALERS = ['dealer-1', 'dealer-2', 'dealer-3', 'dealer-4'] as const;
+const KEY_HOLDERS = ['key-holder-1', 'key-holder-2'] as const;
 const WITNESSES = ['witness-1', 'witness-2', 'witness-3'] as const;
 
 export interface World {
@@ -80,7 +85,7 @@ export interface World {
   stop(): Promise<void>;
 }
 
-/** Deploys, and registers the coordinator, three dealers and three witnesses (quorum two). */
+/** Deploys, and registers the coordinator, four dealers, three witnesses (quorum two) and two key-holders with a key each. */
 export async function openWorld(): Promise<World> {
   const dir = await mkdtemp(join(tmpdir(), 'concordat-contracts-'));
   const [artifacts, chain] = await Promise.all([testArtifacts(), startEmbeddedChain({ dir })]);
@@ -100,6 +105,10 @@ export async function openWorld(): Promise<World> {
   await federation.setCoordinator(addressOf('coordinator'));
   for (const name of DEALERS) await federation.registerDealer(addressOf(name));
   for (const name of WITNESSES) await federation.registerWitness(addressOf(name));
+  for (const name of KEY_HOLDERS) {
+    await federation.registerKeyHolder(addressOf(name));
+    await createFederation(await clientOf(name), at.federation).rotateKey(sealingKey(`${name}, first`));
+  }
   let snapshot = await operator.rpc.call('evm_snapshot', []);
 
   return {
@@ -241,7 +250,7 @@ export function commitOf(round: number, anchoredRoot: Hex, change: Partial<Commi
   };
 }
 
-/** Round 1, both dealers in, finalised and published with this accuracy of the base model. */
+/** Round 1, all of these dealers in, finalised and published with this accuracy of the base model. */
 export async function publishedRound(
   world: World,
   coordinator: Party,

@@ -16,6 +16,7 @@ import {
   localUpdate,
   quantise,
   totalWeightFraction,
+  vectorLength,
   weightFraction,
 } from '../../protocol/learning/update.ts';
 
@@ -25,6 +26,7 @@ const WEIGHT_BOUND = 1_000;
 const finite = fc.float({ min: -10, max: 10, noNaN: true });
 const clipNorm = fc.double({ min: 1e-3, max: 100, noNaN: true });
 const scored = fc.record({ score: fc.float({ min: 0, max: 1, noNaN: true }), label: fc.constantFrom(0, 1) });
+const valueBits = fc.integer({ min: 4, max: 16 });
 const dealer = fc.record({
   delta: fc.array(finite, { minLength: 5, maxLength: 5 }),
   records: fc.integer({ min: 1, max: 3_000 }),
@@ -59,14 +61,14 @@ describe('updates', () => {
 
   test('the sum of quantised updates reads as the weighted mean, within half a step per dealer', () => {
     fc.assert(
-      fc.property(fc.array(dealer, { minLength: 1, maxLength: 20 }), clipNorm, (dealers, norm) => {
+      fc.property(fc.array(dealer, { minLength: 1, maxLength: 20 }), clipNorm, valueBits, (dealers, norm, bits) => {
         const clipped = dealers.map((d) => clip(updateOf(d.delta), norm));
         const weights = dealers.map((d) => weightFraction(d.records, WEIGHT_BOUND));
-        const sums = new Float64Array(5 + 2 * BINS);
+        const sums = new Float64Array(vectorLength(5, BINS, bits));
         dealers.forEach((d, k) => {
           const update = clipped[k];
           if (!update) return;
-          quantise(update, weights[k] ?? 0, histogram(d.scores, BINS)).values.forEach((value, i) => {
+          quantise(update, weights[k] ?? 0, histogram(d.scores, BINS), bits).values.forEach((value, i) => {
             sums[i] = (sums[i] ?? 0) + value;
           });
         });
@@ -78,10 +80,11 @@ describe('updates', () => {
           parameters: 5,
           bins: BINS,
           clipNorm: norm,
+          valueBits: bits,
           dealers: dealers.length,
           totalWeightFraction: total,
         });
-        const tolerance = ((norm / 32_767) * 0.5 * dealers.length) / total + 1e-9 * norm;
+        const tolerance = ((norm / (2 ** (bits - 1) - 1)) * 0.5 * dealers.length) / total + 1e-9 * norm;
         opened.delta.forEach((x, i) => {
           const mean = clipped.reduce((sum, c, k) => sum + (weights[k] ?? 0) * (c.delta[i] ?? 0), 0) / total;
           expect(Math.abs(x - mean)).toBeLessThanOrEqual(tolerance);
@@ -97,10 +100,11 @@ describe('updates', () => {
     );
   });
 
-  test('every value of a vector fits 16 bits and leaves 0 unused', () => {
+  test('every value of a vector fits its bits, and a delta leaves 0 unused', () => {
     fc.assert(
-      fc.property(dealer, clipNorm, (d, norm) => {
-        const { values } = quantise(clip(updateOf(d.delta), norm), 1, histogram([], BINS));
+      fc.property(dealer, clipNorm, valueBits, (d, norm, bits) => {
+        const { values } = quantise(clip(updateOf(d.delta), norm), 1, histogram(d.scores, BINS), bits);
+        expect(Math.max(...values)).toBeLessThan(2 ** bits);
         expect(Math.min(...values.subarray(0, 5))).toBeGreaterThanOrEqual(1);
       }),
       { seed: SEED },

@@ -67,7 +67,7 @@ describe('a bundle', () => {
   });
 });
 
-test('[TRA-2] every hash that a body of each kind carries is named as a blob', () => {
+test('[TRA-2] every hash that a body of each kind carries, but for a repeated aggregate, is named as a blob', () => {
   const h = hash('x');
   const a = `0x${'11'.repeat(20)}` as const;
   const signature = `0x${'22'.repeat(65)}` as const;
@@ -85,10 +85,12 @@ test('[TRA-2] every hash that a body of each kind carries is named as a blob', (
     blobsOf({ type: 'consent', dealer: a, epoch: 1, operations: h }),
     blobsOf({ type: 'upload', round: 1, dealer: a, attempt: 1, payload: h, sealedShares: [h, h, h], signature }),
     blobsOf({ type: 'aggregate', round: 1, dealers: [a], aggregate: h }),
-    blobsOf({ type: 'answer', round: 1, keyHolder: a, answer: h, signature }),
+    blobsOf({ type: 'vouch', round: 1, keyHolder: a, vouches: h, signature }),
+    blobsOf({ type: 'fingerprint', round: 1, dealer: a, aggregate: h, fingerprint: new Uint8Array(48), signature }),
+    blobsOf({ type: 'answer', round: 1, keyHolder: a, aggregate: h, answer: h, signature }),
     blobsOf({ type: 'opened', round: 1, keySum: h, values: h, maxNoise: 1 }),
     blobsOf({ type: 'model', round: 1, baseModel: h, model: h, accuracyBps: 1, aucBps: 1 }),
     blobsOf({ type: 'failed', round: 1, reason: '' }),
   ].map((blobs) => blobs.length);
-  expect(counts).toEqual([4, 1, 4, 1, 1, 2, 2, 0]);
+  expect(counts).toEqual([4, 1, 4, 1, 1, 0, 1, 2, 2, 0]);
 });

@@ -52,15 +52,32 @@ describe('Merkle tree', () => {
     }
   });
 
-  test('is the same whether built anew or on top of an older one', () => {
-    let leaves = leavesOf(20);
+  test('is the same whether built anew or out of an older one', () => {
+    const pool = leavesOf(40);
+    const at = (i: number) => pool[i % pool.length] ?? hash32('');
+    let leaves = [at(0)];
     let tree = MerkleTree.of(leaves);
-    for (let i = 0; i < 20; i++) {
-      leaves = leaves.with(i, leafHash(hash32(`changed ${i}`)));
-      if (i % 7 === 6) leaves = [...leaves, leafHash(hash32(`new ${i}`))];
-      tree = MerkleTree.of(leaves, tree);
-      expect(tree.root).toBe(reference(leaves).root);
+    for (let step = 1; step < 120; step++) {
+      // one to seven leaves from anywhere come in or go out: the first, the last, neighbours, all, none
+      const picked = Array.from({ length: (step % 7) + 1 }, (_, i) => at(step * 11 + i * (step % 3 === 0 ? 1 : 13)));
+      const removed = leaves.filter((leaf) => picked.includes(leaf));
+      const added = picked.filter((leaf) => !leaves.includes(leaf));
+      leaves = [...leaves.filter((leaf) => !removed.includes(leaf)), ...added];
+      tree = tree.replace(removed, added);
+      expect(tree.root).toBe(leaves.length === 0 ? ZERO_WORD : reference(leaves).root);
+      for (const leaf of leaves) expect(verifyInclusion(tree.root, leaf, tree.proofOf(leaf))).toBe(true);
     }
+    expect(tree.replace(leaves, []).root).toBe(ZERO_WORD);
+    expect(tree.replace(leaves, leaves).root).toBe(tree.root);
+  });
+
+  test('a leaf that is not there cannot go, one that is there cannot come, and none does either twice', async () => {
+    const [stranger = hash32(''), ...leaves] = leavesOf(6);
+    const tree = MerkleTree.of(leaves);
+    expect(await faultOf(() => tree.replace([stranger], []))).toBe('NOT_FOUND');
+    expect(await faultOf(() => tree.replace(leaves.slice(0, 1).concat(leaves.slice(0, 1)), []))).toBe('NOT_FOUND');
+    for (const leaf of leaves) expect(await faultOf(() => tree.replace([], [leaf]))).toBe('STATE_CORRUPT');
+    expect(await faultOf(() => tree.replace([], [stranger, stranger]))).toBe('STATE_CORRUPT');
   });
 
   test('no leaves: root 0; strangers, repeats and twins are refused', async () => {
@@ -144,7 +161,34 @@ describe('linked tree', () => {
   });
 
   test('a key twice is refused', async () => {
-    expect(await faultOf(() => LinkedTree.of([...pairs, [word(30n), ZERO_WORD]]))).toBe('CONFLICT');
+    const again = [word(30n), ZERO_WORD] as const;
+    expect(await faultOf(() => LinkedTree.of([...pairs, again]))).toBe('CONFLICT');
+    expect(await faultOf(() => tree.with([again, again]))).toBe('CONFLICT');
+    expect(await faultOf(() => tree.with([[word(35n), ZERO_WORD], [word(35n), ZERO_WORD]]))).toBe('CONFLICT'); // biome-ignore format: one line
+  });
+
+  test('is the same whether built anew or changed', async () => {
+    const values = new Map(pairs);
+    let changed = tree;
+    // before the first key, between, after the last, on a key, back to what it was, nothing, several at once
+    const steps = [[5n], [35n], [50n], [10n], [10n], [], [1n, 2n, 40n, 41n, 60n], [5n, 35n, 50n]];
+    for (const [i, keys] of steps.entries()) {
+      const changes = keys.map((key) => [word(key), word(key * BigInt(i % 3))] as const);
+      for (const [key, value] of changes) values.set(key, value);
+      changed = changed.with(changes.toReversed());
+      expect(changed.root).toBe(LinkedTree.of(values).root);
+      expect(LinkedTree.of(values, tree).root).toBe(changed.root);
+      expect(changed.size).toBe(values.size);
+      for (const [key, value] of values) {
+        const proof = changed.presenceProof(key);
+        expect(proof && verifyPresence(changed.root, key, proof, value)).toBe(true);
+      }
+    }
+    // an older version may know keys that are gone
+    expect(LinkedTree.of(pairs, changed).root).toBe(tree.root);
+    for (const edge of [ZERO_WORD, MAX_WORD]) {
+      expect(await faultOf(() => tree.with([[edge, ZERO_WORD]]))).toBe('VALUE_OUT_OF_RANGE');
+    }
   });
 
   test('no part of a proof can be changed', () => {

@@ -159,6 +159,36 @@ describe('copies', () => {
   });
 });
 
+test('trees that were built before a change and trees that were not say the same', () => {
+  const crowd = Array.from({ length: 12 }, (_, i) => customer(`crowd ${i}`));
+  const policies = [TRAINING, FLOORED, NO_TRAINING, { ...TRAINING, grants: 0n }];
+  const seen = new Map<Hex, Naive>();
+  const log: Submission[] = [];
+  let walked = ConsentState.empty(DEALER);
+  for (let step = 0; step < 60; step++) {
+    // everyone comes; then one moves often, others now and then, whole buckets empty and fill again
+    const person = crowd[step < 12 ? step : (step * step) % 12];
+    const policy = policies[(step < 24 ? 0 : Math.floor(step / 5) + (step % 2)) % 4];
+    if (person === undefined || policy === undefined) throw new Error('nobody');
+    const submission = person.submission(policy);
+    const { operation } = decodeEntry(submission);
+    seen.set(operation.subject, {
+      digest: operation.newDigest,
+      recordHash: operation.recordHash,
+      seq: operation.seq,
+    });
+    log.push(submission);
+    const older = walked;
+    const before = older.anchor(1);
+    if (step % 4 === 1) walked = walked.clone();
+    walked.apply(decodeEntry(submission));
+    if (walked !== older) expect(older.anchor(1)).toEqual(before);
+    if (step % 3 !== 0) continue; // several changes between two looks
+    expect(independentRoots(seen)).toEqual({ bucketsRoot: walked.bucketsRoot, subjectsRoot: walked.subjectsRoot });
+    expect(fingerprint(ConsentState.replay(DEALER, log))).toEqual(fingerprint(walked));
+  }
+});
+
 describe('[CON-2] an operation is refused and changes nothing', () => {
   const fresh = customer('gina');
   const valid = decodeOperation(fresh.submission(TRAINING).operation);

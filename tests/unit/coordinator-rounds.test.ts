@@ -1,8 +1,10 @@
 // Whom a round waits for, and which uploads count.
 import { expect, test } from 'vitest';
-import { createUploads } from '../../coordinator/rounds/uploads.ts';
+import { createUploads } from '../../coordinator/intake/uploads.ts';
+import { requirePackingHolds } from '../../coordinator/layout.ts';
 import { awaited } from '../../coordinator/rounds/waiting.ts';
 import type { Hex } from '../../protocol/bytes.ts';
+import { packingProfile } from '../../protocol/secagg/packing.ts';
 
 const dealer = (n: number): Hex => `0x${String(n).padStart(40, '0')}`;
 const nobody: ReadonlySet<Hex> = new Set();
@@ -32,7 +34,6 @@ test('an upload counts only for the commit with its very hashes and attempt', ()
     payloadHash: hash('aa'),
     sharesRoot: hash('bb'),
     shareHashes: [],
-    bytes: 1,
   };
   uploads.add(upload);
   expect(uploads.matching(3, dealer(1), upload)).toBe(upload);
@@ -41,4 +42,14 @@ test('an upload counts only for the commit with its very hashes and attempt', ()
   expect(uploads.matching(3, dealer(1), { ...upload, sharesRoot: hash('bc') })).toBeUndefined();
   expect(uploads.matching(4, dealer(1), upload)).toBeUndefined();
   expect(uploads.matching(3, dealer(2), upload)).toBeUndefined();
+});
+
+test('a task whose packing is too narrow for the registered dealers is refused, with the packing that is not', () => {
+  const narrow = packingProfile('5x15', 12); // 2^15 − 1 is eight values of 4,095, and a little more
+  requirePackingHolds(0, narrow);
+  requirePackingHolds(8, narrow);
+  expect(() => requirePackingHolds(9, narrow)).toThrow(
+    /TASK_INVALID: update\.packing: 5x15 holds .* 8 .*9 are registered: use 4x19/,
+  );
+  expect(() => requirePackingHolds(1_025, packingProfile('3x26', 16))).toThrow(/give fewer valueBits/);
 });

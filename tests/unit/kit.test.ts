@@ -2,13 +2,14 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import express from 'express';
+import express, { type RequestHandler } from 'express';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../kit/clock.ts';
 import { readFileOrExplain, writeFileAtomic } from '../../kit/files.ts';
 import { createApp, type HttpService, listen, problemHandler, request, requestJson } from '../../kit/http.ts';
 import { createLog } from '../../kit/log.ts';
 import { requireOperator } from '../../kit/operator.ts';
+import { putFile } from '../../kit/put-file.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { table } from '../../scripts/federate/table.ts';
 
@@ -78,6 +79,83 @@ describe('errors across HTTP', () => {
     await expect(listen(createApp(), service?.port ?? 0)).rejects.toMatchObject({
       code: 'PROCESS_FAILED',
       fields: { port: service?.port },
+    });
+  });
+});
+
+describe('a file as a request body', () => {
+  async function withFile(bytes: number, use: (path: string) => Promise<void>): Promise<void> {
+    const directory = await mkdtemp(join(tmpdir(), 'concordat-put-'));
+    const path = join(directory, 'file');
+    await writeFileAtomic(path, 'x'.repeat(bytes));
+    await use(path).finally(() => rm(directory, { recursive: true }));
+  }
+  async function receive(handler: RequestHandler): Promise<string> {
+    const app = createApp();
+    app.put('/', handler);
+    app.use(problemHandler(log));
+    service = await listen(app, 0);
+    return service.url;
+  }
+
+  test('an empty one arrives too, and the answer comes back', async () => {
+    const url = await receive((request, response) => {
+      request.resume().on('end', () => response.json({ bytes: request.headers['content-length'] }));
+    });
+    await withFile(0, async (path) => {
+      const answer = await putFile(url, { path, bytes: 0 });
+      expect(new TextDecoder().decode(answer)).toBe('{"bytes":"0"}');
+    });
+  });
+
+  test('nobody answers, or the file is gone: TIMED_OUT, soon, and not a rejection that nobody sees', async () => {
+    const url = await receive((request) => void request.resume());
+    await withFile(100, async (path) => {
+      await expect(putFile(url, { path, bytes: 100 }, 200)).rejects.toMatchObject({ code: 'TIMED_OUT' });
+      await expect(putFile(url, { path: `${path}.gone`, bytes: 100 })).rejects.toMatchObject({ code: 'TIMED_OUT' });
+    });
+  });
+
+  test('a file shorter or longer than announced is never taken for a whole one', async () => {
+    const whole: number[] = [];
+    const url = await receive((request, response) => {
+      let bytes = 0;
+      request.on('data', (part: Uint8Array) => {
+        bytes += part.length;
+      });
+      request.on('end', () => {
+        whole.push(bytes);
+        response.json({});
+      });
+    });
+    await withFile(100, async (path) => {
+      await expect(putFile(url, { path, bytes: 101 }, 500)).rejects.toMatchObject({ code: 'TIMED_OUT' });
+      await putFile(url, { path, bytes: 99 }, 500).catch((error: unknown) =>
+        expect(error).toBeInstanceOf(ConcordatError),
+      );
+    });
+    expect(whole).not.toContain(101);
+    expect(whole).not.toContain(100);
+  });
+
+  test('an answer without end is refused', async () => {
+    const url = await receive((request, response) => {
+      request.resume().on('end', () => response.send(Buffer.alloc(65_537)));
+    });
+    await withFile(1, async (path) => {
+      await expect(putFile(url, { path, bytes: 1 })).rejects.toMatchObject({ code: 'MESSAGE_TOO_LARGE' });
+    });
+  });
+
+  test('a refusal that is no problem document gives its status', async () => {
+    const url = await receive((request, response) => {
+      request.resume().on('end', () => response.status(502).send('<html>bad gateway</html>'));
+    });
+    await withFile(1, async (path) => {
+      await expect(putFile(url, { path, bytes: 1 })).rejects.toMatchObject({
+        code: 'PROCESS_FAILED',
+        fields: { status: 502 },
+      });
     });
   });
 });

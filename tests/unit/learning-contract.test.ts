@@ -7,7 +7,7 @@ import { grantBit } from '../../protocol/consent/scenes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { canonicalJson } from '../../protocol/learning/canonical-json.ts';
 import { parseDataContract } from '../../protocol/learning/data-contract.ts';
-import { checkTaskContract, parseTask, requirementOfTask } from '../../protocol/learning/task.ts';
+import { checkTaskContract, packingOf, parseTask, requirementOfTask } from '../../protocol/learning/task.ts';
 
 const contractSource = readFileSync(`${COIL2000}/contract.yaml`, 'utf8');
 const taskSource = readFileSync(`${COIL2000}/task.yaml`, 'utf8');
@@ -129,8 +129,12 @@ describe('the task', () => {
     ['an unknown scene', 'scene: lead-scoring', 'scene: leads', 'scene'],
     ['an unknown strategy', 'name: fedavg', 'name: fedmagic', 'strategy'],
     ['a score of two units', 'units: 1', 'units: 2', 'model.layers.0'],
-    ['another value width', 'valueBits: 16', 'valueBits: 8', 'update.valueBits'],
-    ['a cohort of one', 'min: 3', 'min: 1', 'cohort.min'],
+    ['values too narrow to mean anything', 'valueBits: 16', 'valueBits: 3', 'update.valueBits'],
+    ['values wider than their array', 'valueBits: 16', 'valueBits: 17', 'update.valueBits'],
+    ['an unknown packing', 'packing: 3x26', 'packing: 6x13', 'update.packing'],
+    ['a packing that these values overflow', 'packing: 3x26', 'packing: 5x15', 'update.packing'],
+    ['a cohort of two, in which each knows the other\u2019s', 'min: 3', 'min: 2', 'cohort.min'],
+    ['a cohort beyond any packing', 'min: 3', 'min: 1025', 'cohort.min'],
     [
       'a threshold inside a bin',
       'decisionThreshold: 0.8125',
@@ -144,6 +148,29 @@ describe('the task', () => {
     const error = failure(() => parseTask(altered(source, from, to)));
     expect(error.code).toBe('TASK_INVALID');
     expect(error.detail).toContain(place);
+  });
+
+  test('takes the packing that holds its smallest cohort, and no denser one', () => {
+    const packed = (packing: string, valueBits: number, min: number): string =>
+      [
+        ['packing: 3x26', `packing: ${packing}`],
+        ['valueBits: 16', `valueBits: ${valueBits}`],
+        ['min: 3', `min: ${min}`],
+      ].reduce((source, [from, to]) => (from === to ? source : altered(source, from ?? '', to ?? '')), taskSource);
+    for (const [packing, valueBits, most] of [
+      ['3x26', 16, 1_024],
+      ['4x19', 16, 8],
+      ['4x19', 12, 128],
+      ['5x15', 12, 8],
+      ['5x15', 13, 4],
+    ] as const) {
+      const task = parseTask(packed(packing, valueBits, most));
+      expect(packingOf(task)).toMatchObject({ name: packing, valueBits, maxDealers: most });
+      if (most === 1_024) continue;
+      const error = failure(() => parseTask(packed(packing, valueBits, most + 1)));
+      expect(error.code).toBe('TASK_INVALID');
+      expect(error.detail).toContain(`update.packing: ${packing} holds ${most} dealers of ${valueBits} bits`);
+    }
   });
 
   test('refuses a contract other than the one it names, and a label that is not there', () => {

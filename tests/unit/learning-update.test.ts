@@ -17,6 +17,7 @@ import { parseTask } from '../../protocol/learning/task.ts';
 import {
   clip,
   decodeAggregate,
+  digitsPerCount,
   l2Norm,
   localUpdate,
   quantise,
@@ -24,6 +25,7 @@ import {
   vectorLength,
   weightFraction,
 } from '../../protocol/learning/update.ts';
+import { LIMITS } from '../../protocol/params.ts';
 
 const code = (run: () => unknown): string => {
   try {
@@ -59,25 +61,49 @@ describe('clipping', () => {
 describe('quantising', () => {
   test('the ends of the range, zero, and half-way values going up', () => {
     const step = 1 / 32_767;
-    const values = (x: number) => quantise(clip(fromDelta(x), 1), 1, empty).values[0];
+    const values = (x: number) => quantise(clip(fromDelta(x), 1), 1, empty, 16).values[0];
     expect([values(-1), values(0), values(1)]).toEqual([1, 32_768, 65_535]);
     expect(values(step * 0.499)).toBe(32_768);
     expect(values(step * 0.501)).toBe(32_769);
     expect(values(-step * 0.501)).toBe(32_767);
     // 0.5 exactly, in floating point: clipNorm 32767 makes the step 1
-    const exact = (x: number) => quantise(clip(fromDelta(x), 32_767), 1, empty).values[0];
+    const exact = (x: number) => quantise(clip(fromDelta(x), 32_767), 1, empty, 16).values[0];
     expect([exact(0.5), exact(-0.5), exact(-1.5)]).toEqual([32_769, 32_768, 32_767]);
   });
 
   test('evaluation counts follow as they are, up to 65,535', () => {
     const counts = { negatives: Uint32Array.of(0, 65_535), positives: Uint32Array.of(7, 0) };
-    expect([...quantise(clip(fromDelta(0), 1), 1, counts).values]).toEqual([32_768, 0, 65_535, 7, 0]);
+    expect([...quantise(clip(fromDelta(0), 1), 1, counts, 16).values]).toEqual([32_768, 0, 65_535, 7, 0]);
     const over = { negatives: Uint32Array.of(65_536), positives: Uint32Array.of(0) };
-    expect(code(() => quantise(clip(fromDelta(0), 1), 1, over))).toBe('VALUE_OUT_OF_RANGE');
+    expect(code(() => quantise(clip(fromDelta(0), 1), 1, over, 16))).toBe('VALUE_OUT_OF_RANGE');
   });
 
   test.each([0, -0.1, 1.01, Number.NaN])('refuses a weight fraction of %s', (weight) => {
-    expect(code(() => quantise(clip(fromDelta(0), 1), weight, empty))).toBe('VALUE_OUT_OF_RANGE');
+    expect(code(() => quantise(clip(fromDelta(0), 1), weight, empty, 16))).toBe('VALUE_OUT_OF_RANGE');
+  });
+
+  test.each([4, 7, 12, 15])('values of %i bits use their whole range but for 0', (valueBits) => {
+    const offset = 2 ** (valueBits - 1);
+    // clipNorm such that a step is 1
+    const values = (x: number) => quantise(clip(fromDelta(x), offset - 1), 1, empty, valueBits).values[0];
+    expect([values(1 - offset), values(0), values(offset - 1)]).toEqual([1, offset, 2 * offset - 1]);
+    expect([values(0.5), values(-0.5), values(-1.5)]).toEqual([offset + 1, offset, offset - 1]);
+  });
+
+  test.each([
+    [4, [15, 15, 15, 15]],
+    [5, [31, 31, 31, 1]],
+    [7, [127, 127, 3]],
+    [8, [255, 255]],
+    [15, [32_767, 1]],
+    [16, [65_535]],
+  ])('a count is cut into digits of %i bits, least significant first', (valueBits, digits) => {
+    const counts = { negatives: Uint32Array.of(65_535), positives: Uint32Array.of(2 ** valueBits - 1) };
+    const { values } = quantise(clip(fromDelta(), 1), 1, counts, valueBits);
+    const rest = digits.map((_, d) => (d === 0 ? 2 ** valueBits - 1 : 0));
+    expect([...values]).toEqual([...digits, ...rest]);
+    expect(digitsPerCount(valueBits)).toBe(digits.length);
+    expect(vectorLength(0, 1, valueBits)).toBe(values.length);
   });
 
   test('the bound caps a dealer\u2019s weight', () => {
@@ -87,7 +113,7 @@ describe('quantising', () => {
 });
 
 describe('the opened sum', () => {
-  const shape = { parameters: 1, bins: 1, clipNorm: 1, dealers: 2, totalWeightFraction: 2 };
+  const shape = { parameters: 1, bins: 1, clipNorm: 1, valueBits: 16, dealers: 2, totalWeightFraction: 2 };
 
   test('is refused when it cannot be a sum of so many dealers', () => {
     expect(code(() => decodeAggregate([0, 0], shape))).toBe('VALUE_OUT_OF_RANGE');
@@ -103,6 +129,22 @@ describe('the opened sum', () => {
     expect([...decodeAggregate([2, 3, 4], shape).delta]).toEqual([-1]);
     expect([...decodeAggregate([65_536, 3, 4], shape).histogram.positives]).toEqual([4]);
   });
+
+  test('of narrow values: sums of digits carry into the next, up to what so many dealers can hold', () => {
+    const narrow = { ...shape, parameters: 0, valueBits: 8, dealers: 3 };
+    const most = [765, 765, 0, 0];
+    expect(decodeAggregate(most, narrow).histogram).toEqual({
+      negatives: Uint32Array.of(3 * 65_535),
+      positives: Uint32Array.of(0),
+    });
+    expect([...decodeAggregate([0, 1, 256, 0], narrow).histogram.negatives]).toEqual([256]);
+    expect([...decodeAggregate([0, 1, 256, 0], narrow).histogram.positives]).toEqual([256]);
+    expect(code(() => decodeAggregate([766, 0, 0, 0], narrow))).toBe('VALUE_OUT_OF_RANGE');
+    expect(code(() => decodeAggregate([0, 0, 0], narrow))).toBe('VALUE_OUT_OF_RANGE');
+    const ends = { ...narrow, parameters: 1, bins: 1 };
+    expect([...decodeAggregate([3 * 255, 0, 0, 0, 0], ends).delta]).toEqual([1.5]);
+    expect([...decodeAggregate([3 * 128, 0, 0, 0, 0], ends).delta]).toEqual([0]);
+  });
 });
 
 describe('the model', () => {
@@ -116,7 +158,8 @@ describe('the model', () => {
     const { task, contract } = await tasks();
     const model = initialModel(task, contract);
     expect(model.weights).toEqual(new Float32Array(344));
-    expect(vectorLength(model.weights.length, 256)).toBe(856);
+    expect(vectorLength(model.weights.length, 256, 16)).toBe(856);
+    expect(vectorLength(model.weights.length, 256, 12)).toBe(1_368);
   });
 
   test('hidden layers start from the task\u2019s hash: within Glorot\u2019s limits, biases zero, the same every time', async () => {
@@ -141,7 +184,7 @@ describe('the model', () => {
     expect(modelHash(file)).toMatch(/^0x[0-9a-f]{64}$/);
     expect(code(() => decodeModel(file, layoutOf(task, 343)))).toBe('MODEL_MISMATCH');
     expect(code(() => decodeModel(Uint8Array.of(...file, 0)))).toBe('MESSAGE_MALFORMED');
-    expect(code(() => decodeModel(new Uint8Array(500_000)))).toBe('MESSAGE_TOO_LARGE');
+    expect(code(() => decodeModel(new Uint8Array(4 * LIMITS.maxModelParameters + 65_537)))).toBe('MESSAGE_TOO_LARGE');
     const odd = (weights: Uint8Array) =>
       encodeCbor({ v: 'concordat/1/model', layout: [{ name: 'a', shape: [1] }], weights });
     expect(code(() => decodeModel(odd(new Uint8Array(5))))).toBe('MODEL_MISMATCH');
@@ -149,9 +192,11 @@ describe('the model', () => {
     expect(decodeModel(odd(Uint8Array.of(0, 0, 0x80, 0x3f))).weights).toEqual(Float32Array.of(1));
   });
 
+  // three times 4,096² weights
+  const WIDE = { units: 4_096, activation: 'relu' as const };
   test('a model larger than a round can carry is refused by the task', async () => {
     const { task } = await tasks();
-    const model = { ...task.model, layers: [{ units: 300, activation: 'relu' as const }, ...task.model.layers] };
+    const model = { ...task.model, layers: [WIDE, WIDE, WIDE, WIDE, ...task.model.layers] };
     expect(code(() => layoutOf({ ...task, model }, 343))).toBe('TASK_INVALID');
   });
 });

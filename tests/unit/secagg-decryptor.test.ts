@@ -6,7 +6,8 @@ import type { Ring } from '../../engines/ring/ring.ts';
 import { ciphertextTemplate, readCiphertext, writeCiphertext } from '../../engines/ring/seal-layout.ts';
 import { nodeShake128 } from '../../engines/ring/shake.ts';
 import { fromHex } from '../../protocol/bytes.ts';
-import { PRIMES, RESIDUES_PER_BLOCK, RING_DEGREE, VALUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
+import { SECAGG } from '../../protocol/params.ts';
+import { PRIMES, RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
 import { extract } from '../../protocol/secagg/coefficients.ts';
 import { expandA } from '../../protocol/secagg/public-a.ts';
 import { ENGINES, randomWords, SEED, streamOf } from './secagg-fixtures.ts';
@@ -82,24 +83,28 @@ describe.each(ENGINES)('engine $name', ({ createRing, createOpener }) => {
     [ring, opener] = [await createRing(), await createOpener()];
   });
 
-  test('what it seals, SEAL\u2019s Decryptor opens to the same slots and the same noise as its opener', () => {
-    const seed = fromHex(SEED);
-    const values = randomWords('values', VALUES_PER_BLOCK);
-    const sealed = new Uint32Array(RESIDUES_PER_BLOCK);
-    ring.seal({ seed, secret: decryptor.secret, values, fillRandom: streamOf('e'), firstBlock: BLOCK, out: sealed });
+  test.each(SECAGG.packings)(
+    'what it seals as $name, SEAL\u2019s Decryptor opens to the same slots and noise as its opener',
+    (packing) => {
+      const seed = fromHex(SEED);
+      const values = randomWords('values', packing.slots * RING_DEGREE).map((word) => word % 2 ** packing.slotBits);
+      const sealed = new Uint32Array(RESIDUES_PER_BLOCK);
+      const job = { seed, secret: decryptor.secret, packing, values };
+      ring.seal({ ...job, fillRandom: streamOf('e'), firstBlock: BLOCK, out: sealed });
 
-    const a = expandA(seed, BLOCK, nodeShake128);
-    const minusA = a.map((x, i) => (x === 0 ? 0 : (PRIMES[Math.floor(i / RING_DEGREE)] ?? 0) - x));
-    const [slots, error] = [new Uint32Array(VALUES_PER_BLOCK), new Int32Array(RING_DEGREE)];
-    extract(decryptor.decrypt(sealed, minusA), slots, error);
-    expect(slots).toEqual(Uint32Array.from(values));
+      const a = expandA(seed, BLOCK, nodeShake128);
+      const minusA = a.map((x, i) => (x === 0 ? 0 : (PRIMES[Math.floor(i / RING_DEGREE)] ?? 0) - x));
+      const [slots, error] = [new Uint32Array(values.length), new Int32Array(RING_DEGREE)];
+      extract(decryptor.decrypt(sealed, minusA), packing, slots, error);
+      expect(slots).toEqual(Uint32Array.from(values));
 
-    const [ownSlots, ownError] = [new Uint32Array(VALUES_PER_BLOCK), new Int32Array(RING_DEGREE)];
-    opener.open({
-      ...{ seed, secretSum: decryptor.secret, aggregate: sealed, firstBlock: BLOCK, values: ownSlots },
-      onNoise: (noise) => ownError.set(noise),
-    });
-    expect(ownSlots).toEqual(slots);
-    expect(ownError).toEqual(error);
-  });
+      const [ownSlots, ownError] = [new Uint32Array(values.length), new Int32Array(RING_DEGREE)];
+      opener.open({
+        ...{ seed, secretSum: decryptor.secret, aggregate: sealed, packing, firstBlock: BLOCK, values: ownSlots },
+        onNoise: (noise) => ownError.set(noise),
+      });
+      expect(ownSlots).toEqual(slots);
+      expect(ownError).toEqual(error);
+    },
+  );
 });

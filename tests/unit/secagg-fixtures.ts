@@ -1,9 +1,9 @@
 // What the secure-aggregation tests share: the engines, a fixed random stream, a store in memory, and a sealed round.
 import { join } from 'node:path';
 import { shake256 } from '@noble/hashes/sha3.js';
-import { createAdder } from '../../coordinator/aggregate/sum.ts';
 import type { KeyHolderAnswer } from '../../coordinator/opening/answers.ts';
-import { createSealer, type SealedUpdate, type SealRequest } from '../../edge-node/seal/seal.ts';
+import type { PayloadFiles } from '../../edge-node/seal/payload-files.ts';
+import { createSealer, type SealedUpdate, type Sealer, type SealRequest } from '../../edge-node/seal/seal.ts';
 import { generateSealingKeys, openShare, type SealingKeys } from '../../engines/keys/sealing.ts';
 import { createSealOpener } from '../../engines/ring/open-seal.ts';
 import { createSimdOpener } from '../../engines/ring/open-simd.ts';
@@ -13,9 +13,10 @@ import { createSimdRing } from '../../engines/ring/simd.ts';
 import type { Store } from '../../engines/store/store.ts';
 import { PACKAGE_ROOT } from '../../kit/sources.ts';
 import { type Hex, keccak256, sha256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
-import { type FillRandom, RING_DEGREE } from '../../protocol/secagg/block.ts';
-import { blocksFor } from '../../protocol/secagg/packing.ts';
-import { decodePayload } from '../../protocol/secagg/payload.ts';
+import { type FillRandom, RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
+import { blocksFor, type PackingName, type PackingProfile, packingProfile } from '../../protocol/secagg/packing.ts';
+import { decodePayload, payloadBytes, payloadHash, payloadHeader } from '../../protocol/secagg/payload.ts';
+import { PACKED_WORDS_PER_BLOCK, packResidues } from '../../protocol/secagg/residue-bits.ts';
 import { addShares, decodeShare, encodeShare } from '../../protocol/secagg/shamir.ts';
 import { shareAssociatedData } from '../../protocol/secagg/shares.ts';
 
@@ -70,34 +71,81 @@ export const SEED = toHex(sha256(utf8ToBytes('round seed')));
 
 export const keysOf = (index: number): SealingKeys => generateSealingKeys(streamOf(`key-holder ${index}`));
 
+/** A sealed update with its payload in memory. */
+export type SealedInMemory = SealedUpdate & { readonly payload: Uint8Array };
+
+export function sealInMemory(sealer: Sealer, request: SealRequest): SealedInMemory {
+  const payload = new Uint8Array(payloadBytes(blocksFor(request.values.length, request.packing)));
+  let at = 0;
+  const update = sealer.seal(request, (part) => {
+    payload.set(part, at);
+    at += part.length;
+  });
+  if (at !== payload.length) throw new Error(`${at} of ${payload.length} bytes were written`);
+  return { ...update, payload };
+}
+
+/** Payload files that are kept in memory; a file is there only when its writing came to its end. */
+export function memoryPayloads(): PayloadFiles & { readonly files: Map<string, Uint8Array> } {
+  const files = new Map<string, Uint8Array>();
+  const path = (round: number, attempt: number) => `${round}-${attempt}`;
+  return {
+    files,
+    create(round, attempt, fill) {
+      const parts: Uint8Array[] = [];
+      const result = fill((part) => parts.push(part.slice()));
+      files.set(path(round, attempt), new Uint8Array(Buffer.concat(parts)));
+      return result;
+    },
+    find: async (round, attempt) => {
+      const bytes = files.get(path(round, attempt));
+      return bytes && { path: path(round, attempt), bytes: bytes.length };
+    },
+    removeBefore: async () => undefined,
+  };
+}
+
 export interface SealedRound {
+  readonly packing: PackingProfile;
   readonly dealers: readonly Hex[];
   readonly requests: readonly SealRequest[];
-  readonly updates: readonly SealedUpdate[];
+  readonly updates: readonly SealedInMemory[];
   readonly keys: readonly SealingKeys[];
   /** Exact sums, summed in the clear. */
   readonly truth: Float64Array;
 }
 
+interface RoundShape {
+  readonly dealers: number;
+  readonly holders: number;
+  readonly threshold: number;
+  readonly valueCount: number;
+  readonly round?: number;
+  readonly attempt?: number;
+  /** 3x26 of 16 bits unless told. */
+  readonly packing?: PackingName;
+  readonly valueBits?: number;
+}
+
 /** `dealers` sealed updates of random values for `holders` key-holders. */
-export function sealRound(
-  ring: Ring,
-  shape: { dealers: number; holders: number; threshold: number; valueCount: number; round?: number; attempt?: number },
-): SealedRound {
-  const { holders, threshold, valueCount, round = 7, attempt = 1 } = shape;
+export function sealRound(ring: Ring, shape: RoundShape): SealedRound {
+  const { holders, threshold, valueCount, round = 7, attempt = 1, valueBits = 16 } = shape;
+  const packing = packingProfile(shape.packing ?? '3x26', valueBits);
   const sealer = createSealer({ ring });
   const keys = Array.from({ length: holders }, (_, i) => keysOf(i + 1));
   const keyHolders = keys.map(({ publicKey }, i) => ({ index: i + 1, publicKey }));
   const dealers = Array.from({ length: shape.dealers }, (_, d) => addressOf(`dealer ${d}`)).sort();
   const truth = new Float64Array(valueCount);
   const requests = dealers.map((dealer) => {
-    const values = randomWords(`values of ${dealer}`, valueCount);
+    const values = randomWords(`values of ${dealer}`, valueCount).map((word) => word % 2 ** valueBits);
     values.forEach((value, j) => {
       truth[j] = (truth[j] ?? 0) + value;
     });
-    return { chainId: CHAIN_ID, ledger: LEDGER, round, attempt, dealer, seed: SEED, values, keyHolders, threshold };
+    const context = { chainId: CHAIN_ID, ledger: LEDGER, round, attempt, dealer, seed: SEED };
+    return { ...context, packing, dealers: dealers.length, values, keyHolders, threshold };
   });
-  return { dealers, requests, keys, truth, updates: requests.map((request) => sealer.seal(request)) };
+  const updates = requests.map((request) => sealInMemory(sealer, request));
+  return { packing, dealers, requests, keys, truth, updates };
 }
 
 /** What honest key-holders answer, computed straight from the sealed shares. */
@@ -115,11 +163,21 @@ export function honestAnswers(round: SealedRound): KeyHolderAnswer[] {
   });
 }
 
-export function sumOf(ring: Ring, round: SealedRound) {
-  const blocks = blocksFor(round.truth.length);
-  const adder = createAdder({ ring }, blocks);
-  for (const { payload } of round.updates) adder.add(decodePayload(payload, blocks));
-  return adder.finish();
+/** The sum over the round's payloads: residues, and their packed encoding. */
+export function sumOf(ring: Ring, { updates, truth, packing }: SealedRound) {
+  const blocks = blocksFor(truth.length, packing);
+  const residues = new Uint32Array(blocks * RESIDUES_PER_BLOCK);
+  for (const { payload } of updates) ring.addPacked(residues, decodePayload(payload, blocks).words);
+  const bytes = encodeResidues(residues);
+  return { residues, blocks, bytes, aggregateHash: payloadHash(bytes), dealers: updates.length };
+}
+
+/** Payload bytes of whole blocks of residues. */
+export function encodeResidues(residues: Uint32Array): Uint8Array {
+  const blocks = residues.length / RESIDUES_PER_BLOCK;
+  const words = new Uint32Array(blocks * PACKED_WORDS_PER_BLOCK);
+  packResidues(residues, words);
+  return new Uint8Array(Buffer.concat([payloadHeader(blocks), new Uint8Array(words.buffer)]));
 }
 
 /** The code of the ConcordatError that `run` throws, or what else it did. */

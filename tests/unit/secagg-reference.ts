@@ -1,9 +1,9 @@
 // The ring written down plainly, as an oracle: BigInt transforms by definition, schoolbook negacyclic product, BigInt CRT.
 import { PRIMES, RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
+import type { Packing } from '../../protocol/secagg/packing.ts';
 
 const N = RING_DEGREE;
 export const Q = PRIMES.reduce((product, p) => product * BigInt(p), 1n);
-const SLOT_MASK = (1n << 26n) - 1n;
 
 function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
   let result = 1n;
@@ -84,22 +84,34 @@ function negacyclic(a: Uint32Array, s: Int32Array, p: number): Uint32Array {
   });
 }
 
+/** Σ v_j·2^(slotBits·j): the message of coefficient i. */
+export function referenceMessage(values: ArrayLike<number>, i: number, { slots, slotBits }: Packing): bigint {
+  let m = 0n;
+  for (let slot = 0; slot < slots; slot++) m += BigInt(values[slots * i + slot] ?? 0) << BigInt(slotBits * slot);
+  return m;
+}
+
 /** c = a·s + 2^78·e + m, one block. @param a residues in NTT order */
-export function referenceSeal(a: Uint32Array, s: Int32Array, e: Int32Array, values: Uint16Array): Uint32Array {
+export function referenceSeal(
+  a: Uint32Array,
+  s: Int32Array,
+  e: Int32Array,
+  values: Uint16Array,
+  packing: Packing,
+): Uint32Array {
   const out = new Uint32Array(RESIDUES_PER_BLOCK);
   PRIMES.forEach((p, j) => {
     const product = negacyclic(fromNtt(a.subarray(j * N, (j + 1) * N), p), s, p);
     for (let i = 0; i < N; i++) {
-      const m = [0, 1, 2].reduce((sum, slot) => sum + (BigInt(values[3 * i + slot] ?? 0) << BigInt(26 * slot)), 0n);
-      const x = BigInt(product[i] ?? 0) + (BigInt(e[i] ?? 0) << 78n) + m;
+      const x = BigInt(product[i] ?? 0) + (BigInt(e[i] ?? 0) << 78n) + referenceMessage(values, i, packing);
       out[j * N + i] = Number(((x % BigInt(p)) + BigInt(p)) % BigInt(p));
     }
   });
   return out;
 }
 
-/** Centred CRT of coefficient i, split into three slots and E. */
-export function referenceSplit(block: Uint32Array, i: number): { slots: number[]; error: number } {
+/** Centred CRT of coefficient i, split into slots and E: every slot its bits, the last one all that are left of 78. */
+export function referenceSplit(block: Uint32Array, i: number, { slots, slotBits }: Packing) {
   let x = 0n;
   PRIMES.forEach((prime, j) => {
     const [p, rest] = [BigInt(prime), Q / BigInt(prime)];
@@ -108,8 +120,18 @@ export function referenceSplit(block: Uint32Array, i: number): { slots: number[]
   x %= Q;
   if (x > Q / 2n) x -= Q;
   const m = ((x % (1n << 78n)) + (1n << 78n)) % (1n << 78n);
-  return {
-    slots: [0n, 26n, 52n].map((shift) => Number((m >> shift) & SLOT_MASK)),
-    error: Number((x - m) >> 78n),
-  };
+  const cut = Array.from({ length: slots }, (_, slot) => {
+    const rest = m >> BigInt(slotBits * slot);
+    return Number(slot === slots - 1 ? rest : BigInt.asUintN(slotBits, rest));
+  });
+  return { slots: cut, error: Number((x - m) >> 78n) };
+}
+
+/** Residue i is bits 30i … 30i + 29 of the integer that the words spell, least significant first. */
+export function referenceBits(residues: Uint32Array): Uint32Array {
+  let stream = 0n;
+  for (const residue of residues.slice().reverse()) stream = (stream << 30n) | BigInt(residue);
+  return Uint32Array.from({ length: (residues.length * 30) / 32 }, (_, k) =>
+    Number(BigInt.asUintN(32, stream >> BigInt(32 * k))),
+  );
 }

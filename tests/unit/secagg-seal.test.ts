@@ -1,15 +1,16 @@
 // Sealing an update and adding updates up: what comes out, and what a caller cannot get wrong.
 import { beforeAll, expect, test } from 'vitest';
-import { createAdder } from '../../coordinator/aggregate/sum.ts';
-import { createSealer } from '../../edge-node/seal/seal.ts';
+import { createSealer, type SealRequest } from '../../edge-node/seal/seal.ts';
 import { openShare } from '../../engines/keys/sealing.ts';
 import type { Ring, SealJob } from '../../engines/ring/ring.ts';
 import { createSealRing } from '../../engines/ring/seal.ts';
-import { sha256, toHex } from '../../protocol/bytes.ts';
-import { allocatePayload, decodePayload } from '../../protocol/secagg/payload.ts';
+import { fromHex, sha256, toHex } from '../../protocol/bytes.ts';
+import { RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
+import { packingProfile } from '../../protocol/secagg/packing.ts';
+import { decodePayload } from '../../protocol/secagg/payload.ts';
 import { decodeShare, reconstruct } from '../../protocol/secagg/shamir.ts';
 import { sealedShareHash, shareAssociatedData, sharesRoot } from '../../protocol/secagg/shares.ts';
-import { codeOf, keysOf, sealRound, sumOf } from './secagg-fixtures.ts';
+import { codeOf, encodeResidues, keysOf, sealInMemory, sealRound, streamOf, sumOf } from './secagg-fixtures.ts';
 
 let ring: Ring;
 beforeAll(async () => {
@@ -65,25 +66,107 @@ test('the secret is zeroed even when the engine fails', () => {
 test('two sealings of one request share neither payload nor shares: the secret is fresh each time', () => {
   const sealer = createSealer({ ring });
   const { requests } = sealRound(ring, shape);
-  const again = requests.flatMap((request) => [sealer.seal(request), sealer.seal(request)]);
+  const again = requests.flatMap((request) => [sealInMemory(sealer, request), sealInMemory(sealer, request)]);
   expect(new Set(again.map(({ payloadHash }) => payloadHash)).size).toBe(2);
   expect(new Set(again.map(({ sharesRoot: root }) => root)).size).toBe(2);
 });
 
-test('key-holders out of order, too few for the threshold, or with a weak key are refused', async () => {
+test('key-holders out of order, an impossible threshold, values or sums that do not fit are refused, nothing written', async () => {
   const sealer = createSealer({ ring });
   const request = sealRound(ring, shape).requests[0];
   if (request === undefined) throw new Error('no request');
-  const keyHolders = request.keyHolders;
-  const seal = (change: Partial<typeof request>) => codeOf(() => sealer.seal({ ...request, ...change }));
-  expect(await seal({ keyHolders: [...keyHolders].reverse() })).toBe('VALUE_OUT_OF_RANGE');
-  expect(await seal({ keyHolders: keyHolders.slice(1) })).toBe('VALUE_OUT_OF_RANGE');
-  expect(await seal({ threshold: 4 })).toBe('VALUE_OUT_OF_RANGE');
-  expect(await seal({ threshold: 0 })).toBe('VALUE_OUT_OF_RANGE');
-  expect(await seal({ values: [65_536] })).toBe('VALUE_OUT_OF_RANGE');
-  expect(await seal({ values: [] })).toBe('VALUE_OUT_OF_RANGE');
-  const weak = keyHolders.map((holder) => (holder.index === 2 ? { index: 2, publicKey: new Uint8Array(32) } : holder));
-  expect(await seal({ keyHolders: weak })).toBe('KEY_WEAK');
+  const { keyHolders, packing } = request;
+  const narrow = packingProfile('5x15', 12);
+  for (const change of [
+    { keyHolders: [...keyHolders].reverse() },
+    { keyHolders: keyHolders.slice(1) },
+    { keyHolders: [] },
+    { threshold: 4 },
+    { threshold: 0 },
+    { values: [65_536] },
+    { values: [0, -1] },
+    { values: [0.5] },
+    { values: [] },
+    { dealers: packing.maxDealers + 1 },
+    { dealers: 0 },
+    { packing: narrow, values: [4_096] },
+    { packing: narrow, values: [4_095], dealers: narrow.maxDealers + 1 },
+  ] satisfies Partial<SealRequest>[]) {
+    let written = 0;
+    const code = await codeOf(() =>
+      sealer.seal({ ...request, ...change }, () => {
+        written += 1;
+      }),
+    );
+    expect([code, written]).toEqual(['VALUE_OUT_OF_RANGE', 0]);
+  }
+});
+
+test('a weak key is refused, and the secret is gone by then', async () => {
+  const seen: Int32Array[] = [];
+  const watching: Ring = {
+    ...ring,
+    seal: (job) => {
+      seen.push(job.secret);
+      ring.seal(job);
+    },
+  };
+  const request = sealRound(ring, shape).requests[0];
+  if (request === undefined) throw new Error('no request');
+  const keyHolders = request.keyHolders.map((holder) =>
+    holder.index === 2 ? { index: 2, publicKey: new Uint8Array(holder.publicKey.length) } : holder,
+  );
+  const sealer = createSealer({ ring: watching });
+  expect(await codeOf(() => sealer.seal({ ...request, keyHolders }, () => undefined))).toBe('KEY_WEAK');
+  expect(seen.map((secret) => secret.every((x) => x === 0))).toEqual([true]);
+});
+
+test('a disk that fails half-way leaves no secret behind', () => {
+  const seen: Int32Array[] = [];
+  const watching: Ring = {
+    ...ring,
+    seal: (job) => {
+      seen.push(job.secret);
+      ring.seal(job);
+    },
+  };
+  const request = sealRound(ring, shape).requests[0];
+  if (request === undefined) throw new Error('no request');
+  const full = (part: Uint8Array): void => {
+    if (part.length > 8) throw new Error('disk full');
+  };
+  expect(() => createSealer({ ring: watching }).seal(request, full)).toThrow('disk full');
+  expect(seen.map((secret) => secret.every((x) => x === 0))).toEqual([true]);
+});
+
+test('a payload comes in parts of at most 16 blocks, and is what one call of the engine gives', () => {
+  const packing = packingProfile('5x15', 12);
+  const values = new Uint16Array(17 * packing.valuesPerBlock - 5).map((_, i) => i % 4_096);
+  const request = { ...sealRound(ring, shape).requests[0], packing, values } as SealRequest;
+  const parts: number[] = [];
+  const jobs: Pick<SealJob, 'secret' | 'firstBlock' | 'out'>[] = [];
+  const watching: Ring = {
+    ...ring,
+    seal: (job) => {
+      ring.seal(job);
+      jobs.push({ secret: job.secret.slice(), firstBlock: job.firstBlock ?? 0, out: job.out.slice() });
+    },
+  };
+  const sealer = createSealer({ ring: watching, random: streamOf('parts') });
+  sealer.seal(request, (part) => parts.push(part.length));
+  expect(parts).toEqual([8, 16 * 46_080, 46_080]);
+  expect(jobs.map(({ firstBlock }) => firstBlock)).toEqual([0, 16]);
+
+  // the same random stream, the errors of all 17 blocks after the secret's, in one call
+  const random = streamOf('parts');
+  random(new Uint8Array(10 * RING_DEGREE));
+  const whole = new Uint32Array(17 * RESIDUES_PER_BLOCK);
+  const padded = new Uint16Array(17 * packing.valuesPerBlock);
+  padded.set(values);
+  const secret = jobs[0]?.secret ?? new Int32Array(RING_DEGREE);
+  ring.seal({ seed: fromHex(request.seed), secret, packing, values: padded, fillRandom: random, out: whole });
+  expect(jobs[0]?.out).toEqual(whole.subarray(0, 16 * RESIDUES_PER_BLOCK));
+  expect(jobs[1]?.out).toEqual(whole.subarray(16 * RESIDUES_PER_BLOCK));
 });
 
 test('the sum does not depend on the order, and is itself a valid payload', () => {
@@ -91,18 +174,7 @@ test('the sum does not depend on the order, and is itself a valid payload', () =
   const forwards = sumOf(ring, round);
   const backwards = sumOf(ring, { ...round, updates: [...round.updates].reverse() });
   expect(backwards.aggregateHash).toBe(forwards.aggregateHash);
-  expect(forwards.aggregateHash).toBe(toHex(sha256(forwards.payload.bytes)));
-  expect(forwards.dealers).toBe(3);
-});
-
-test('an adder refuses another block count, a 1,025th dealer, and use after the end', async () => {
-  const one = decodePayload(allocatePayload(1).bytes, 1);
-  const adder = createAdder({ ring }, 1);
-  expect(await codeOf(() => adder.add(decodePayload(allocatePayload(2).bytes, 2)))).toBe('PAYLOAD_MALFORMED');
-  for (let dealer = 0; dealer < 1024; dealer++) adder.add(one);
-  expect(adder.dealers).toBe(1024);
-  expect(await codeOf(() => adder.add(one))).toBe('VALUE_OUT_OF_RANGE');
-  adder.finish();
-  expect(await codeOf(() => adder.add(one))).toBe('CONFLICT');
-  expect(await codeOf(() => adder.finish())).toBe('CONFLICT');
+  expect(forwards.aggregateHash).toBe(toHex(sha256(forwards.bytes)));
+  const decoded = decodePayload(forwards.bytes, forwards.blocks);
+  expect(encodeResidues(forwards.residues)).toEqual(decoded.bytes);
 });

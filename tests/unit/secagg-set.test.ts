@@ -27,7 +27,12 @@ test('a finalised set of enough registered dealers may be answered', () => {
 test.each([
   ['not finalised', { finalised: undefined }, /not finalised/],
   ['below the cohort', { finalised: dealers.slice(2) }, /2 dealers, at least 3/],
-  ['a set of one, whatever the minimum', { finalised: dealers.slice(3), minCohort: 0 }, /1 dealers, at least 2/],
+  ['a set of one, whatever the minimum', { finalised: dealers.slice(3), minCohort: 0 }, /1 dealers, at least 3/],
+  [
+    'a set of two, in which each knows the other\u2019s',
+    { finalised: dealers.slice(2), minCohort: 2 },
+    /2 dealers, at least 3/,
+  ],
   ['a stranger', { registered: dealers.slice(1) }, /not a registered dealer/],
   ['a dealer twice', { finalised: [...dealers, ...dealers.slice(0, 1)] }, /twice/],
   [

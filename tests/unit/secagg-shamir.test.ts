@@ -4,11 +4,15 @@ import { RING_DEGREE } from '../../protocol/secagg/block.ts';
 import { findOutliers } from '../../protocol/secagg/liars.ts';
 import { sampleCbd } from '../../protocol/secagg/sampling.ts';
 import {
+  ANSWER_BYTES,
   addShares,
+  decodeAnswer,
   decodeShare,
   encodeShare,
   type IndexedShare,
   reconstruct,
+  SHARE_BYTES,
+  SHARE_LENGTH,
   shareSecret,
 } from '../../protocol/secagg/shamir.ts';
 import { codeOf, streamOf } from './secagg-fixtures.ts';
@@ -94,14 +98,52 @@ test('share coefficients are redrawn, never reduced, when they fall outside the 
   expect(shares).toEqual(redrawn);
 });
 
-test('share bytes round-trip, and refuse a residue of 65521 or another length', async () => {
-  const vector = share(secretOf('bytes'), 1, 1)[0]?.share ?? new Uint16Array();
-  const bytes = encodeShare(vector);
-  expect(decodeShare(bytes)).toEqual(vector);
-  bytes.set([0xf1, 0xff], 2 * 99);
-  expect(() => decodeShare(bytes)).toThrow(/coefficient 99/);
-  expect(await codeOf(() => decodeShare(bytes))).toBe('MESSAGE_MALFORMED');
-  expect(await codeOf(() => decodeShare(bytes.subarray(2)))).toBe('MESSAGE_MALFORMED');
+test.each([
+  ['a share', decodeShare, SHARE_LENGTH],
+  ['an answer', decodeAnswer, RING_DEGREE],
+] as const)(
+  'the bytes of %s round-trip, and refuse a residue of 65521 or another length',
+  async (_name, decode, length) => {
+    const vector = (share(secretOf('bytes'), 1, 1)[0]?.share ?? new Uint16Array()).slice(0, length);
+    vector[99] = 65_520;
+    const bytes = encodeShare(vector);
+    expect(bytes.length).toBe(2 * length);
+    expect(decode(bytes)).toEqual(vector);
+    // unaligned, as it comes out of a message
+    const shifted = new Uint8Array(bytes.length + 1);
+    shifted.set(bytes, 1);
+    expect(decode(shifted.subarray(1))).toEqual(vector);
+    bytes.set([0xf1, 0xff], 2 * 99);
+    expect(() => decode(bytes)).toThrow(/residue 99/);
+    expect(await codeOf(() => decode(bytes))).toBe('MESSAGE_MALFORMED');
+    expect(await codeOf(() => decode(encodeShare(vector).subarray(2)))).toBe('MESSAGE_MALFORMED');
+    expect(await codeOf(() => decode(new Uint8Array(2 * length + 2)))).toBe('MESSAGE_MALFORMED');
+  },
+);
+
+test('a share is no answer and an answer no share: the masks never leave in a sum', async () => {
+  expect([SHARE_BYTES, ANSWER_BYTES]).toEqual([8_200, 8_192]);
+  expect(await codeOf(() => decodeAnswer(new Uint8Array(SHARE_BYTES)))).toBe('MESSAGE_MALFORMED');
+  expect(await codeOf(() => decodeShare(new Uint8Array(ANSWER_BYTES)))).toBe('MESSAGE_MALFORMED');
+  const sum = new Uint16Array(SHARE_LENGTH).fill(9);
+  addShares(sum, share(secretOf('s'), 1, 1)[0]?.share ?? new Uint16Array());
+  expect([...sum.subarray(RING_DEGREE)]).toEqual([9, 9, 9, 9]);
+});
+
+test('masks are fresh, shared by the same polynomials as the secret, and not the secret\u2019s', () => {
+  const maskOf = (label: string): readonly number[] => {
+    const shares = share(secretOf('one secret'), 5, 3, label).map(({ index, share: vector }) => ({
+      index,
+      share: vector.subarray(RING_DEGREE),
+    }));
+    // reconstruct reads N residues; the four masks are the first of these
+    const [first, second] = [shares.slice(0, 3), shares.slice(2)].map((some) => [...reconstruct(some).subarray(0, 4)]);
+    expect(first).toEqual(second);
+    return first ?? [];
+  };
+  const [one, other] = [maskOf('coins'), maskOf('other coins')];
+  expect(one).not.toEqual(other);
+  expect(new Set([...one, ...other]).size).toBe(8);
 });
 
 describe('liars', () => {

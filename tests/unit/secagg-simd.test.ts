@@ -2,21 +2,22 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { expandInto } from '../../engines/ring/expand.ts';
 import { type Kernel, ringKernel } from '../../engines/ring/kernel.ts';
-import type { RingOpener } from '../../engines/ring/open.ts';
+import type { OpenJob, RingOpener } from '../../engines/ring/open.ts';
 import type { Ring } from '../../engines/ring/ring.ts';
 import { nodeShake128 } from '../../engines/ring/shake.ts';
 import { fromHex, sha256, utf8ToBytes } from '../../protocol/bytes.ts';
-import {
-  type FillRandom,
-  PRIMES,
-  RESIDUES_PER_BLOCK,
-  RING_DEGREE,
-  VALUES_PER_BLOCK,
-} from '../../protocol/secagg/block.ts';
-import { addResidues } from '../../protocol/secagg/coefficients.ts';
+import { SECAGG } from '../../protocol/params.ts';
+import { type FillRandom, PRIMES, RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
+import type { Packing } from '../../protocol/secagg/packing.ts';
 import { expandA, type Xof } from '../../protocol/secagg/public-a.ts';
 import { CBD_BYTES, CBD_POLYNOMIAL_BYTES, sampleCbd } from '../../protocol/secagg/sampling.ts';
 import { ENGINES, KERNEL, randomWords, SEED, streamOf } from './secagg-fixtures.ts';
+import { referenceMessage } from './secagg-reference.ts';
+import { expectSame } from './secagg-same.ts';
+
+const WIDE: Packing = { slots: 3, slotBits: 26 };
+/** The most slots: it fills the kernel's buffers to their ends. */
+const NARROW: Packing = { slots: 5, slotBits: 15 };
 
 let engines: readonly { readonly ring: Ring; readonly opener: RingOpener }[];
 let kernel: Kernel;
@@ -30,6 +31,7 @@ beforeAll(async () => {
 interface Job {
   readonly seed: Uint8Array;
   readonly secret: Int32Array;
+  readonly packing: Packing;
   readonly values: Uint16Array;
   /** Makes the errors; called once per engine. */
   readonly random: () => FillRandom;
@@ -39,24 +41,31 @@ interface Job {
 function sealed(job: Job): Uint32Array {
   const { random, ...rest } = job;
   const [reference = new Uint32Array(), ...others] = engines.map(({ ring }) => {
-    const out = new Uint32Array(job.values.length);
+    const out = new Uint32Array((job.values.length / job.packing.slots) * PRIMES.length);
     ring.seal({ ...rest, fillRandom: random(), out });
     return out;
   });
   expect(others.length).toBe(1);
-  for (const other of others) expect(other).toEqual(reference);
+  for (const other of others) expectSame(other, reference);
   return reference;
 }
 
-function opened(seed: Uint8Array, secretSum: Int32Array, aggregate: Uint32Array, firstBlock: number) {
+type Opening = Omit<OpenJob, 'values' | 'onNoise'>;
+
+function opened(job: Opening) {
   const [reference, ...others] = engines.map(({ opener }) => {
-    const values = new Uint32Array(aggregate.length);
+    const values = new Uint32Array((job.aggregate.length / PRIMES.length) * job.packing.slots);
     const errors: Int32Array[] = [];
-    opener.open({ seed, secretSum, aggregate, firstBlock, values, onNoise: (error) => errors.push(error.slice()) });
+    opener.open({ ...job, values, onNoise: (error) => errors.push(error.slice()) });
     return { values, errors };
   });
-  for (const other of others) expect(other).toEqual(reference);
-  return reference ?? { values: new Uint32Array(), errors: [] };
+  const { values, errors } = reference ?? { values: new Uint32Array(), errors: [] };
+  for (const other of others) {
+    expectSame(other.values, values);
+    expect(other.errors).toHaveLength(errors.length);
+    for (const [i, error] of errors.entries()) expectSame(other.errors[i] ?? new Int32Array(), error);
+  }
+  return { values, errors };
 }
 
 /** CBD(40) from a labelled stream. */
@@ -75,25 +84,30 @@ function residuesOf(label: string, blocks: number): Uint32Array {
 }
 
 describe('random jobs', () => {
-  const labels = Array.from({ length: 24 }, (_, i) => `job ${i}`);
-  test.each(labels)('%s: sealed alike, and opened alike by either', (label) => {
+  const jobs = SECAGG.packings.flatMap((packing) =>
+    Array.from({ length: 12 }, (_, i) => ({ label: `job ${i} of ${packing.name}`, packing })),
+  );
+  test.each(jobs)('$label: sealed alike, and opened alike by either', ({ label, packing }) => {
     const [pick = 0, ...place] = sha256(utf8ToBytes(label));
     const job: Job = {
       seed: sha256(utf8ToBytes(`seed of ${label}`)),
       secret: smallOf(`secret of ${label}`),
-      values: randomWords(`values of ${label}`, (1 + (pick % 3)) * VALUES_PER_BLOCK),
+      packing,
+      values: randomWords(`values of ${label}`, (1 + (pick % 3)) * packing.slots * RING_DEGREE).map(
+        (word) => word % 2 ** packing.slotBits,
+      ),
       random: () => streamOf(`errors of ${label}`),
       firstBlock: new DataView(Uint8Array.from(place).buffer).getUint32(0) >>> (pick % 32),
     };
     const out = sealed(job);
-    const { values, errors } = opened(job.seed, job.secret, out, job.firstBlock);
-    expect(values).toEqual(Uint32Array.from(job.values));
+    const { values, errors } = opened({ ...job, secretSum: job.secret, aggregate: out });
+    expectSame(values, Uint32Array.from(job.values));
     const random = job.random();
     for (const error of errors) {
       const [bytes, expected] = [new Uint8Array(CBD_POLYNOMIAL_BYTES), new Int32Array(RING_DEGREE)];
       random(bytes);
       sampleCbd(bytes, expected);
-      expect(error).toEqual(expected);
+      expectSame(error, expected);
     }
   });
 });
@@ -116,18 +130,27 @@ describe('the edges', () => {
   };
   const cases = Object.entries(errors).flatMap(([error, byteAt]) =>
     Object.entries(secrets).flatMap(([secret, at]) =>
-      [0, 65_535].map((value) => ({ name: `values ${value}, ${secret}, ${error}`, value, at, byteAt })),
+      SECAGG.packings.flatMap((packing) =>
+        // in 5x15 the largest word is a bit too wide for its slot: the engines still agree, on the carry
+        [0, 65_535].map((value) => {
+          const name = `${packing.name}, values ${value}, ${secret}, ${error}`;
+          return { name, packing, value, at, byteAt };
+        }),
+      ),
     ),
   );
 
-  test.each(cases)('$name', ({ value, at, byteAt }) => {
+  test.each(cases)('$name', ({ packing, value, at, byteAt }) => {
     const secret = Int32Array.from({ length: RING_DEGREE }, (_, i) => at(i));
-    const values = new Uint16Array(VALUES_PER_BLOCK).fill(value);
+    const values = new Uint16Array(packing.slots * RING_DEGREE).fill(value);
     const random = (): FillRandom => (bytes) => {
       bytes.set(bytes.map((_, i) => byteAt(i)));
     };
-    const out = sealed({ seed, secret, values, random, firstBlock: 2 ** 32 - 1 });
-    expect(opened(seed, secret, out, 2 ** 32 - 1).values).toEqual(Uint32Array.from(values));
+    const firstBlock = 2 ** 32 - 1;
+    const aggregate = sealed({ seed, secret, packing, values, random, firstBlock });
+    const { values: slots } = opened({ seed, secretSum: secret, aggregate, packing, firstBlock });
+    expect(referenceMessage(slots, 0, packing)).toBe(referenceMessage(values, 0, packing));
+    if (value < 2 ** packing.slotBits) expectSame(slots, Uint32Array.from(values));
   });
 
   const aggregates = {
@@ -143,31 +166,11 @@ describe('the edges', () => {
     'random residues': residuesOf('aggregate', 1),
   };
   test.each(Object.entries(aggregates))('opening %s under any S', (_name, aggregate) => {
-    for (const size of [0, 1, 32_760, -32_760]) {
-      opened(seed, new Int32Array(RING_DEGREE).fill(size), aggregate, 7);
-      opened(seed, new Int32Array(RING_DEGREE).fill(size, 0, 1), aggregate, 0);
-    }
-  });
-
-  test('adding agrees with the reference on random blocks and on p \u2212 1 plus p \u2212 1', () => {
-    const most = aggregates['every residue p \u2212 1'];
-    const pairs = [
-      [most, most],
-      [most, aggregates.zeros],
-      [residuesOf('left', 3), residuesOf('right', 3)],
-    ] as const;
-    for (const [a, b] of pairs) {
-      const expected = a.slice();
-      addResidues(expected, b);
-      for (const { ring } of engines) {
-        const acc = a.slice();
-        ring.addInto(acc, b);
-        expect(acc).toEqual(expected);
+    for (const packing of SECAGG.packings) {
+      for (const size of [0, 1, 32_760, -32_760]) {
+        opened({ seed, secretSum: new Int32Array(RING_DEGREE).fill(size), aggregate, packing, firstBlock: 7 });
+        opened({ seed, secretSum: new Int32Array(RING_DEGREE).fill(size, 0, 1), aggregate, packing, firstBlock: 0 });
       }
-    }
-    for (const { ring } of engines) {
-      expect(() => ring.addInto(new Uint32Array(5), new Uint32Array(5))).toThrow(RangeError);
-      expect(() => ring.addInto(most.slice(), residuesOf('right', 3))).toThrow(RangeError);
     }
   });
 });
@@ -186,7 +189,7 @@ describe('a_k', () => {
   test.each([4128, 1000, 140, 128, 100, 5, 2])('one word in %i refused', (nth) => {
     for (const block of [0, 1, 2 ** 31]) {
       expandInto(kernel, seed, block, stingy(nth));
-      expect(kernel.public).toEqual(expandA(seed, block, stingy(nth)));
+      expectSame(kernel.public, expandA(seed, block, stingy(nth)));
     }
   });
 
@@ -196,13 +199,21 @@ describe('a_k', () => {
     const job = {
       seed,
       secret: smallOf('s'),
-      values: new Uint16Array(VALUES_PER_BLOCK),
+      packing: WIDE,
+      values: new Uint16Array(WIDE.slots * RING_DEGREE),
       fillRandom: streamOf('e'),
       out,
     };
     expect(() => ring?.seal({ ...job, seed: seed.subarray(1) })).toThrow(RangeError);
     expect(() => ring?.seal({ ...job, secret: job.secret.subarray(1) })).toThrow(RangeError);
-    const open = { seed, secretSum: new Int32Array(1), aggregate: out, values: out.slice(), onNoise: () => undefined };
+    const open = {
+      seed,
+      secretSum: new Int32Array(1),
+      aggregate: out,
+      packing: WIDE,
+      values: out.slice(),
+      onNoise: () => undefined,
+    };
     expect(() => opener?.open(open)).toThrow(RangeError);
   });
 });
@@ -212,7 +223,8 @@ describe('nothing secret stays in the kernel', () => {
   const job = () => ({
     seed: fromHex(SEED),
     secret: smallOf('secret'),
-    values: randomWords('values', VALUES_PER_BLOCK),
+    packing: NARROW,
+    values: randomWords('values', NARROW.slots * RING_DEGREE),
     out: new Uint32Array(RESIDUES_PER_BLOCK),
   });
   const clean = () => secretPart().every((byte) => byte === 0);
@@ -231,8 +243,9 @@ describe('nothing secret stays in the kernel', () => {
     const onNoise = (error: Int32Array) => {
       noise = error.some((x) => x !== 0);
     };
-    const { seed, secret: secretSum } = rest;
-    engines[1]?.opener.open({ seed, secretSum, aggregate: out, values: new Uint32Array(out.length), onNoise });
+    const { seed, packing, secret: secretSum } = rest;
+    const values = new Uint32Array(rest.values.length);
+    engines[1]?.opener.open({ seed, secretSum, aggregate: out, packing, values, onNoise });
     expect(noise).toBe(true);
     expect(clean()).toBe(true);
   });
@@ -243,11 +256,11 @@ describe('nothing secret stays in the kernel', () => {
     };
     expect(() => engines[1]?.ring.seal({ ...job(), fillRandom: failing })).toThrow('no randomness');
     expect(clean()).toBe(true);
-    const { seed, secret: secretSum, out: aggregate } = job();
+    const { seed, secret: secretSum, packing, values, out: aggregate } = job();
     const onNoise = () => {
       throw new Error('the listener failed');
     };
-    const open = { seed, secretSum, aggregate, values: new Uint32Array(aggregate.length), onNoise };
+    const open = { seed, secretSum, aggregate, packing, values: new Uint32Array(values.length), onNoise };
     expect(() => engines[1]?.opener.open(open)).toThrow('the listener failed');
     expect(clean()).toBe(true);
   });

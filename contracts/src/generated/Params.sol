@@ -7,6 +7,7 @@ library Params {
     uint256 internal constant SCALAR_FIELD =
         21888242871839275222246405745257275088548364400416034343698204186575808495617;
     uint256 internal constant SHAMIR_PRIME = 65521;
+    uint256 internal constant MIN_COHORT = 3;
     uint256 internal constant POLICIES_PER_PROOF = 16;
     uint256 internal constant GRANT_BITS_PER_WORD = 96;
     uint256 internal constant EXPIRY_BITS = 40;

@@ -4,7 +4,7 @@ pragma solidity ^0.8.24;
 
 interface IFederation {
     struct Parameters {
-        /// Fewest dealers in an opened sum; at least 2, since a sum over one is that one's update.
+        /// Fewest dealers in an opened sum; at least 3: in a sum over two, each learns the other's update.
         uint16 minCohort;
         /// Key-holders whose answers open a sum (t of n).
         uint8 keyHolderThreshold;
@@ -18,7 +18,10 @@ interface IFederation {
 
     struct KeyHolder {
         address keyHolder;
-        bytes32 x25519PublicKey;
+        /// Rotations so far; 0 before the first key.
+        uint32 keyEpoch;
+        /// keccak256 of the current public key, whose bytes are in its `KeyRotated`; zero before the first.
+        bytes32 keyHash;
     }
 
     event ContractsSet(address registry, address ledger);
@@ -28,14 +31,21 @@ interface IFederation {
     event WitnessRegistered(address indexed witness);
     event WitnessRemoved(address indexed witness);
     /// @param index Position from 1: the x coordinate of this holder's key shares.
-    event KeyHolderRegistered(address indexed keyHolder, uint16 index, bytes32 x25519PublicKey);
+    event KeyHolderRegistered(address indexed keyHolder, uint16 index);
+    /// @param epoch Of this key, from 1.
+    /// @param publicKey X-Wing, 1,216 bytes: what dealers seal this holder's shares to.
+    event KeyRotated(address indexed keyHolder, uint16 index, uint32 epoch, bytes publicKey);
 
     error InvalidParameters();
     error ContractsAlreadySet();
     /// A contract to be bound does not itself point back at this federation.
     error ForeignContract(address given);
     error ZeroAddress();
-    error ZeroPublicKey();
+    error PublicKeyMalformed(uint256 length);
+    /// The key offered is the one in use.
+    error KeyNotNew(bytes32 keyHash);
+    /// Key-holder `index` (from 1) has no key, or is yet to be registered for the threshold to be met.
+    error KeyMissing(uint256 index);
     error AlreadyRegistered(address party);
     error NotRegistered(address party);
 
@@ -47,8 +57,11 @@ interface IFederation {
     function registerWitness(address witness) external;
     function removeWitness(address witness) external;
     /// @notice Key-holders are never removed: the index of one is part of every share that was ever dealt.
-    function registerKeyHolder(address keyHolder, bytes32 x25519PublicKey) external;
-    /// @notice The emergency brake: stops claims, selections, rounds, commits, sets and publications, never an anchor.
+    function registerKeyHolder(address keyHolder) external;
+    /// @notice Replaces the sender's sealing key. Taken while paused too: it lets the sender erase the key before.
+    function rotateKey(bytes calldata publicKey) external;
+    /// @notice The emergency brake: stops claims, selections, rounds, commits, sets and publications; never an anchor, nor
+    /// the rotation of a key.
     function pause() external;
     function unpause() external;
 
@@ -59,6 +72,8 @@ interface IFederation {
     function dealers() external view returns (address[] memory);
     function witnesses() external view returns (address[] memory);
     function keyHolders() external view returns (KeyHolder[] memory);
+    /// @notice keccak256 of the current key hashes in order of index. Refused while a key, or a holder, is missing.
+    function keysHash() external view returns (bytes32);
     function isDealer(address party) external view returns (bool);
     function isWitness(address party) external view returns (bool);
     function paused() external view returns (bool);

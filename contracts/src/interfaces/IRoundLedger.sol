@@ -24,6 +24,8 @@ interface IRoundLedger {
         bytes32 modelHash;
         /// keccak256(abi.encode(round, dealers)); zero until finalised.
         bytes32 setHash;
+        /// The federation's keysHash when the round opened: its shares are sealed to these keys.
+        bytes32 keysHash;
         uint64 deadline;
         uint64 openedAtBlock;
         uint32 epsilonAfterMilli;
@@ -54,7 +56,8 @@ interface IRoundLedger {
         bytes32 baseModelHash,
         bytes32 seed,
         uint64 deadline,
-        uint32 epsilonAfterMilli
+        uint32 epsilonAfterMilli,
+        bytes32 keysHash
     );
     event Committed(
         uint64 indexed round,

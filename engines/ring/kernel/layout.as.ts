@@ -5,6 +5,10 @@ export const DEGREE: i32 = PARAM_DEGREE;
 /** Bytes of N 32-bit words. */
 export const POLYNOMIAL: usize = (<usize>DEGREE) << 2;
 const BLOCK: usize = 3 * POLYNOMIAL;
+const MAX_SLOTS: usize = PARAM_MAX_SLOTS;
+/** A message has 78 bits: three limbs, whatever slots it is cut into. */
+export const LIMB_BITS: u64 = PARAM_PLAINTEXT_BITS / 3;
+export const LIMB_MASK: u64 = (1 << LIMB_BITS) - 1;
 
 // -- public: what depends on the primes alone, and a_k
 /** Four tables of N words a prime: powers of ψ in bit-reversed order with their Shoup quotients, then those of ψ^-1. */
@@ -27,13 +31,16 @@ export const PRODUCT: usize = FACTOR + BLOCK;
 export const RANDOM: usize = PRODUCT + BLOCK;
 /** Sealing: error + 40, unsigned. Opening: the residual E, signed. */
 export const ERROR: usize = RANDOM + 10 * (<usize>DEGREE);
-/** In: 3·N 16-bit values, and room for the last 16-byte load. */
+/** In: slots·N 16-bit values. */
 export const VALUES: usize = ERROR + POLYNOMIAL;
-/** In: a sealed sum (open), or the left side (add). */
-export const LEFT: usize = VALUES + 6 * (<usize>DEGREE) + 16;
-/** In: the right side of add(). Out: 3·N slot sums of open(). */
-export const RIGHT: usize = LEFT + BLOCK;
-export const END: usize = RIGHT + BLOCK;
+/** In: a sealed sum (open, addPacked). Out: the sum (addPacked). Sealing: the limbs of the messages. */
+export const LEFT: usize = VALUES + 2 * MAX_SLOTS * (<usize>DEGREE);
+/** Out: slots·N slot sums of open(). */
+export const SUMS: usize = LEFT + BLOCK;
+/** In: a payload's block for addPacked(), residues of 30 bits each. */
+export const PACKED: usize = SUMS + MAX_SLOTS * POLYNOMIAL;
+export const PACKED_POLYNOMIAL: usize = (<usize>DEGREE / 16) * 60;
+export const END: usize = PACKED + 3 * PACKED_POLYNOMIAL;
 
 @inline
 export function tableOf(prime: i32, table: i32): usize {

@@ -1,11 +1,11 @@
-// Opening after the product, and adding. Everything here is as public as the opened sum, and still does not branch on it.
-import { DEGREE, ERROR, LEFT, POLYNOMIAL, polynomialOf, PRODUCT, RIGHT } from './layout.as';
+// Opening after the product. Everything here is as public as the opened sum, and still does not branch on it.
+import { ERROR, LEFT, LIMB_BITS, LIMB_MASK, POLYNOMIAL, polynomialOf, PRODUCT, SUMS } from './layout.as';
 import { inverse, mulMod, mulShoup, reduce, shoup } from './modular.as';
 import { primeOf } from './primes.as';
 import { multiply } from './product.as';
 
-const SLOT_BITS: i64 = PARAM_SLOT_BITS;
-const SLOT_MASK: i64 = (1 << SLOT_BITS) - 1;
+const BITS: i64 = LIMB_BITS;
+const MASK: i64 = LIMB_MASK;
 
 @inline
 function difference(at: usize, prime: i32, p: v128, p2: v128, half: v128): v128 {
@@ -42,44 +42,37 @@ function toDigits(): void {
   }
 }
 
-/** RIGHT = three slots of X mod 2^78 a coefficient, ERROR = (X − (X mod 2^78)) / 2^78, from the digits of X + h. */
-function split(): void {
+/** SUMS = the slots of X mod 2^78, ERROR = (X − (X mod 2^78)) / 2^78, from the digits of X + h. */
+function split(slots: i32, slotBits: i32): void {
   const prime1 = <i64>primeOf(0), prime2 = <i64>primeOf(1), half3 = <i64>(primeOf(2) >> 1);
   const product = prime1 * prime2;
   const half12 = (product - 1) >> 1; // (p1−1)/2 + p1·(p2−1)/2
-  const w0 = product & SLOT_MASK, w1 = (product >> SLOT_BITS) & SLOT_MASK, w2 = product >> (2 * SLOT_BITS);
-  let slots = RIGHT;
-  for (let at: usize = 0; at < POLYNOMIAL; at += 4, slots += 12) {
+  const w0 = product & MASK, w1 = (product >> BITS) & MASK, w2 = product >> (2 * BITS);
+  const lastBit = <u64>((slots - 1) * slotBits);
+  const slotMask: u64 = ((<u64>1) << slotBits) - 1;
+  let to = SUMS;
+  for (let at: usize = 0; at < POLYNOMIAL; at += 4) {
     const y1 = <i64>load<u32>(polynomialOf(LEFT, 0) + at);
     const y2 = <i64>load<u32>(polynomialOf(LEFT, 1) + at);
     const y3 = <i64>load<u32>(polynomialOf(LEFT, 2) + at) - half3;
-    // X = low + product·y3; shifts of negative numbers round down, so every slot comes out non-negative
+    // X = low + product·y3, limb by limb; shifts of negative numbers round down, so every limb comes out non-negative
     const low = y1 + prime1 * y2 - half12;
-    const x0 = (low & SLOT_MASK) + y3 * w0;
-    const x1 = ((low >> SLOT_BITS) & SLOT_MASK) + y3 * w1 + (x0 >> SLOT_BITS);
-    const x2 = (low >> (2 * SLOT_BITS)) + y3 * w2 + (x1 >> SLOT_BITS);
-    store<u32>(slots, <u32>(x0 & SLOT_MASK));
-    store<u32>(slots + 4, <u32>(x1 & SLOT_MASK));
-    store<u32>(slots + 8, <u32>(x2 & SLOT_MASK));
-    store<i32>(ERROR + at, <i32>(x2 >> SLOT_BITS));
+    const x0 = (low & MASK) + y3 * w0;
+    const x1 = ((low >> BITS) & MASK) + y3 * w1 + (x0 >> BITS);
+    const x2 = (low >> (2 * BITS)) + y3 * w2 + (x1 >> BITS);
+    store<i32>(ERROR + at, <i32>(x2 >> BITS));
+    // in every packing all slots but the last end below bit 64; the last takes all the bits up to 78
+    const below = <u64>(x0 & MASK) | (<u64>(x1 & MASK) << BITS) | (<u64>(x2 & MASK) << (2 * BITS));
+    const above = <u64>(x2 & MASK) >> (64 - 2 * BITS);
+    for (let bit: u64 = 0; bit < lastBit; bit += slotBits, to += 4) store<u32>(to, <u32>((below >> bit) & slotMask));
+    store<u32>(to, <u32>((below >> lastBit) | (above << (64 - lastBit))));
+    to += 4;
   }
 }
 
-/** RIGHT = slot sums and ERROR = residual errors of the sealed sum in LEFT, from PUBLIC and the factor. */
-export function open(): void {
+/** SUMS = slot sums and ERROR = residual errors of the sealed sum in LEFT, from PUBLIC and the factor. */
+export function open(slots: i32, slotBits: i32): void {
   multiply();
   toDigits();
-  split();
-}
-
-/** LEFT += RIGHT, one block; both sides below their primes. */
-export function add(): void {
-  for (let prime = 0; prime < 3; prime++) {
-    const p = i32x4.splat(primeOf(prime));
-    const right = polynomialOf(RIGHT, prime) - polynomialOf(LEFT, prime);
-    const left = polynomialOf(LEFT, prime);
-    for (let at = left; at < left + POLYNOMIAL; at += 16) {
-      v128.store(at, reduce(i32x4.add(v128.load(at), v128.load(at + right)), p));
-    }
-  }
+  split(slots, slotBits);
 }

@@ -9,6 +9,7 @@ import { deployFederation } from '../../../engines/chain/deploy.ts';
 import type { EmbeddedChain } from '../../../engines/chain/embedded.ts';
 import { createFederation } from '../../../engines/chain/federation.ts';
 import { createRoundLedger } from '../../../engines/chain/round-ledger.ts';
+import { fromHex } from '../../../protocol/bytes.ts';
 import type { EvidenceLevel } from '../../../protocol/consent/policy.ts';
 import { CONSENT } from '../../../protocol/params.ts';
 import { type Chronicle, type FieldsOf, type Party, startTranscript } from './chronicle.ts';
@@ -85,8 +86,11 @@ const ACTIONS: Partial<Record<EventName, Action>> = {
   WitnessRegistered: action<'WitnessRegistered'>((client, at, { witness }) =>
     createFederation(client, at.federation).registerWitness(witness),
   ),
-  KeyHolderRegistered: action<'KeyHolderRegistered'>((client, at, { keyHolder, x25519PublicKey }) =>
-    createFederation(client, at.federation).registerKeyHolder(keyHolder, x25519PublicKey),
+  KeyHolderRegistered: action<'KeyHolderRegistered'>((client, at, { keyHolder }) =>
+    createFederation(client, at.federation).registerKeyHolder(keyHolder),
+  ),
+  KeyRotated: action<'KeyRotated'>((client, at, { publicKey }) =>
+    createFederation(client, at.federation).rotateKey(fromHex(publicKey)),
   ),
   Anchored: action<'Anchored'>((client, at, { call, ...state }) =>
     createConsentRegistry(client, at.registry).anchor(state, call?.witnessSignatures ?? []),

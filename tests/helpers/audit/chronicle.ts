@@ -29,7 +29,7 @@ export function party(name: string): Party {
 export const addressNamed = (name: string): Hex => toHex(keccak256(utf8ToBytes(name)).slice(12));
 
 export type FieldsOf<N extends EventName> = Omit<EventOf<N>, 'name' | 'at'>;
-export type Opening = Omit<FieldsOf<'RoundOpened'>, 'seed' | 'call'> & {
+export type Opening = Omit<FieldsOf<'RoundOpened'>, 'seed' | 'keysHash' | 'call'> & {
   readonly required: bigint;
   readonly required0: bigint;
   readonly required1: bigint;
@@ -78,6 +78,7 @@ const LEDGER_EVENTS: readonly EventName[] = ['RoundOpened', 'Committed', 'SetFin
 export function memoryChronicle(deployment: Deployment): Chronicle & { evidence(): RawEvidence } {
   const transcript = startTranscript();
   const events: History['events'][number][] = [];
+  const keyHashes: Uint8Array[] = [];
   let block = 1;
 
   function emit<N extends EventName>(name: N, sender: Party, fields: FieldsOf<N>): void {
@@ -97,12 +98,20 @@ export function memoryChronicle(deployment: Deployment): Chronicle & { evidence(
   return {
     ...transcript,
     deployment,
-    act: async (name, sender, fields) => emit(name, sender, fields),
+    async act(name, sender, fields) {
+      emit(name, sender, fields);
+      if (name === 'KeyRotated') {
+        const { index, publicKey } = fields as unknown as FieldsOf<'KeyRotated'>;
+        keyHashes[index - 1] = keccak256(fromHex(publicKey));
+      }
+    },
     async openRound(sender, { required: _, required0, required1, minEvidence, ...fields }) {
       const parentHash = toHex(keccak256(utf8ToBytes(`block ${block - 1}`)));
       const ledger = uintToBytes(BigInt(deployment.ledger), 32);
       const seed = toHex(keccak256(concatBytes(fromHex(parentHash), ledger, uintToBytes(fields.round, 32))));
-      emit('RoundOpened', sender, { ...fields, seed, call: { required0, required1, minEvidence, parentHash } });
+      const keysHash = toHex(keccak256(concatBytes(...keyHashes)));
+      const call = { required0, required1, minEvidence, parentHash };
+      emit('RoundOpened', sender, { ...fields, seed, keysHash, call });
       return seed;
     },
     nowSeconds: async () => FIRST_BLOCK_SECONDS + SECONDS_PER_BLOCK * block,

@@ -37,6 +37,7 @@ const ROLES = [
   'consent: operations',
   'upload: payload',
   'upload: sealed share 1',
+  'vouch: vouches',
   'aggregate: aggregate',
   'answer: answer',
   'opened: key sum',
@@ -130,6 +131,16 @@ export const BUNDLE_FAULTS: readonly PlantedFault[] = [
   fault('03', 'a verification key of another circuit', (raw) => {
     swapVerificationKey(raw, trapdoorSetup(22), true);
   }),
+  fault(
+    '03',
+    'contracts that allow a cohort of two',
+    (raw) => {
+      const { deployment } = raw.history;
+      const parameters = { ...deployment.parameters, minCohort: 2 };
+      raw.history = { ...raw.history, deployment: { ...deployment, parameters } };
+    },
+    /smallest cohort/,
+  ),
   fault('03', 'a bundle of another chain', (raw) => {
     const { deployment } = raw.history;
     raw.history = { ...raw.history, deployment: { ...deployment, chainId: deployment.chainId + 1 } };

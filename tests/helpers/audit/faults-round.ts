@@ -1,10 +1,14 @@
 // Faults in a round: who is in the set, what was summed, how it was opened, and what was made of it.
 
 import type { Hex } from '../../../protocol/bytes.ts';
-import { sha256, toHex } from '../../../protocol/bytes.ts';
+import { sha256, toHex, utf8ToBytes } from '../../../protocol/bytes.ts';
+import { canonicalJson } from '../../../protocol/learning/canonical-json.ts';
 import { decodeModel, encodeModel } from '../../../protocol/learning/model.ts';
+import type { TaskDocument } from '../../../protocol/learning/task.ts';
 import { addResidues } from '../../../protocol/secagg/coefficients.ts';
+import { HEADER_BYTES } from '../../../protocol/secagg/payload.ts';
 import { fault, first, type PlantedFault } from './fault.ts';
+import { payloadOf, residuesOf } from './payload-bytes.ts';
 import {
   blobOf,
   bodiesOf,
@@ -18,8 +22,6 @@ import {
   theEvent,
 } from './raw-evidence.ts';
 
-const HEADER_BYTES = 8;
-
 /** The aggregate of round 1 replaced by a sum over other payloads, everywhere that its hash stands. */
 function resum(raw: RawEvidence, choose: (payloads: readonly Hex[]) => readonly Hex[]): void {
   const { dealers } = theEvent(raw, 'SetFinalised', ({ round }) => round === 1);
@@ -27,11 +29,9 @@ function resum(raw: RawEvidence, choose: (payloads: readonly Hex[]) => readonly 
   const payloads = dealers.flatMap((dealer) =>
     uploads.filter((upload) => upload.dealer === dealer).map(({ payload }) => payload),
   );
-  const sum = blobOf(raw, first(payloads, 'upload')).fill(0, HEADER_BYTES);
-  const residues = new Uint32Array(sum.buffer, HEADER_BYTES);
-  for (const payload of choose(payloads))
-    addResidues(residues, new Uint32Array(blobOf(raw, payload).buffer, HEADER_BYTES));
-  replaceAggregate(raw, sum);
+  const sum = residuesOf(blobOf(raw, first(payloads, 'upload'))).fill(0);
+  for (const payload of choose(payloads)) addResidues(sum, residuesOf(blobOf(raw, payload)));
+  replaceAggregate(raw, payloadOf(sum));
 }
 
 function replaceAggregate(raw: RawEvidence, bytes: Uint8Array): void {
@@ -72,11 +72,56 @@ function changeMetrics(raw: RawEvidence, metric: 'accuracyBps' | 'aucBps'): void
   changeEvents(raw, 'Published', (event) => ({ [metric]: event[metric] + 1 }));
 }
 
+/** Another task in the bundle: checks of what is in the task see it, and check 16 sees that it is another. */
+function changeTask(raw: RawEvidence, change: (task: TaskDocument) => Partial<TaskDocument>): void {
+  const task = JSON.parse(new TextDecoder().decode(blobOf(raw, bodyOf(raw, 'genesis').task))) as TaskDocument;
+  const changed = putBlob(raw, utf8ToBytes(canonicalJson({ ...task, ...change(task) })));
+  changeBodies(raw, 'genesis', () => ({ task: changed }));
+}
+
+/** Dealers made up until the first set has so many, each with a commit of its own. */
+function growSet(raw: RawEvidence, size: number): void {
+  const { events } = raw.history;
+  const fixed = theEvent(raw, 'SetFinalised');
+  const commit = theEvent(raw, 'Committed', ({ round }) => round === fixed.round);
+  const more = Math.max(0, size - fixed.dealers.length);
+  const madeUp = Array.from({ length: more }, (_, i) => toHex(sha256(Uint8Array.of(i)).slice(12)));
+  const at = events.indexOf(fixed);
+  const commits = madeUp.map((dealer) => ({ ...commit, dealer, payloadHash: toHex(sha256(utf8ToBytes(dealer))) }));
+  const grown = { ...fixed, dealers: [...fixed.dealers, ...madeUp].sort() };
+  raw.history = { ...raw.history, events: [...events.slice(0, at), ...commits, grown, ...events.slice(at + 1)] };
+}
+
 const nobody = toHex(sha256(new Uint8Array()).slice(12));
 
 export const ROUND_FAULTS: readonly PlantedFault[] = [
   fault('10', 'a set under the smallest cohort', (raw) =>
     changeEvents(raw, 'SetFinalised', ({ dealers }) => ({ dealers: dealers.slice(0, 2) })),
+  ),
+  fault(
+    '10',
+    'a cohort of two, under contracts and a task that allow it',
+    (raw) => {
+      const { deployment } = raw.history;
+      const parameters = { ...deployment.parameters, minCohort: 2 };
+      raw.history = { ...raw.history, deployment: { ...deployment, parameters } };
+      changeTask(raw, ({ cohort }) => ({ cohort: { ...cohort, min: 3 } }));
+      changeEvents(raw, 'SetFinalised', ({ dealers }) => ({ dealers: dealers.slice(0, 2) }));
+    },
+    /key-holders may answer for it/,
+  ),
+  fault(
+    '10',
+    'a packing that cannot hold the set',
+    (raw) => {
+      // 15 bits hold the sum of four values of 13 bits
+      changeTask(raw, ({ update, cohort }) => ({
+        update: { ...update, valueBits: 13, packing: '5x15' },
+        cohort: { ...cohort, min: 3 },
+      }));
+      growSet(raw, 5);
+    },
+    /the packing holds its sum/,
   ),
   fault('10', 'a dealer twice in a set', (raw) => {
     changeEvents(raw, 'SetFinalised', ({ dealers }) => ({ dealers: [...dealers.slice(0, 1), ...dealers] }));
@@ -161,6 +206,38 @@ export const ROUND_FAULTS: readonly PlantedFault[] = [
     changeEvents(raw, 'Published', () => ({ aggregateHash: toHex(sha256(new Uint8Array())) }));
   }),
 
+  fault(
+    '12',
+    'an altered fingerprint',
+    (raw) => changeBodies(raw, 'fingerprint', ({ fingerprint }) => ({ fingerprint: flipped(fingerprint, 0) })),
+    /fingerprint of 0x/,
+  ),
+  fault(
+    '12',
+    'a fingerprint that another dealer signed',
+    (raw) => {
+      const prints = bodiesOf(raw).flatMap((body) => (body.type === 'fingerprint' && body.round === 1 ? [body] : []));
+      const other = first(prints.slice(1), 'second fingerprint');
+      changeBodies(raw, 'fingerprint', () => ({ signature: other.signature }));
+    },
+    /fingerprint by 0x.*: signed by/,
+  ),
+  fault(
+    '12',
+    'a fingerprint under another aggregate',
+    (raw) => changeBodies(raw, 'fingerprint', () => ({ aggregate: toHex(sha256(new Uint8Array())) })),
+    /of this aggregate/,
+  ),
+  fault(
+    '12',
+    'a fingerprint of a sum that is not there',
+    (raw) => {
+      const print = bodyOf(raw, 'fingerprint');
+      rewriteTranscript(raw, (bodies) => [...bodies, { ...print, round: 999 }]);
+    },
+    /round 999/,
+  ),
+
   fault('13', 'an opened value changed by one', (raw) =>
     changeOpened(raw, 'values', (view) => view.setUint32(0, view.getUint32(0, true) + 1, true)),
   ),
@@ -173,6 +250,15 @@ export const ROUND_FAULTS: readonly PlantedFault[] = [
     const answer = putBlob(raw, flipped(blobOf(raw, old), 0));
     changeBodies(raw, 'answer', (body) => (body.round === 1 && body.keyHolder === keyHolder ? { answer } : {}));
   }),
+  fault(
+    '13',
+    'an answer for another aggregate',
+    (raw) => changeBodies(raw, 'answer', () => ({ aggregate: toHex(sha256(new Uint8Array())) })),
+    /for this aggregate/,
+  ),
+  fault('13', 'a sum of keys that no key can have', (raw) =>
+    changeOpened(raw, 'keySum', (view) => view.setInt32(0, 2 ** 31 - 1, true)),
+  ),
   fault('13', 'fewer answers than the threshold', (raw) => {
     rewriteTranscript(raw, (bodies) => bodies.filter(({ type }) => type !== 'answer'));
   }),

@@ -102,6 +102,16 @@ export function changeBodies<T extends BodyType>(
   );
 }
 
+/** Takes out the first event of a kind that matches. */
+export function dropEvent<N extends EventName>(
+  raw: RawEvidence,
+  name: N,
+  matches: (event: EventOf<N>) => boolean = () => true,
+): void {
+  const dropped = theEvent(raw, name, matches);
+  raw.history = { ...raw.history, events: raw.history.events.filter((event) => event !== dropped) };
+}
+
 export function changeEvents<N extends EventName>(
   raw: RawEvidence,
   name: N,

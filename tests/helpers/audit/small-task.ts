@@ -44,7 +44,7 @@ const contractDocument = {
 export const contract = parseDataContract(JSON.stringify(contractDocument));
 export const contractText = canonicalJson(contract.document);
 
-const taskDocument = {
+const documentOf = (layers: readonly object[]) => ({
   version: 'concordat/1',
   id: 'small-task',
   title: 'A small task',
@@ -54,7 +54,7 @@ const taskDocument = {
   label: 'bought',
   model: {
     kind: 'dense',
-    layers: [{ units: 1, activation: 'sigmoid' }],
+    layers,
     loss: 'sigmoid-cross-entropy',
     positiveWeight: 1,
     l2: 0,
@@ -62,10 +62,17 @@ const taskDocument = {
   strategy: { name: 'fedavg', localEpochs: 1, batchSize: 8, learningRate: 0.5 },
   rounds: 2,
   cohort: { min: 3, deadlineMs: 60_000 },
-  update: { clipNorm: 1, valueBits: 16, weightBound: 10 },
+  update: { clipNorm: 1, valueBits: 16, packing: '4x19', weightBound: 10 },
   privacy: { mode: 'none' },
   evaluation: { histogramBins: 4, decisionThreshold: 0.5 },
-};
+});
 
+const score = { units: 1, activation: 'sigmoid' };
+const taskDocument = documentOf([score]);
 export const task = parseTask(JSON.stringify(taskDocument));
 export const taskText = canonicalJson(taskDocument);
+
+/** The same with 265,729 parameters: a sum of 17 blocks. */
+const wideDocument = documentOf([{ units: 512, activation: 'tanh' }, { units: 512, activation: 'tanh' }, score]);
+export const wideTask = parseTask(JSON.stringify(wideDocument));
+export const wideTaskText = canonicalJson(wideDocument);

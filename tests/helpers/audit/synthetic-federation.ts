@@ -1,14 +1,17 @@
 // A whole honest history, made with the protocol's own functions, real keys, real proofs and SEAL: two rounds of four
-// dealers, with a withdrawal between them and a dealer left out of the second set.
+// dealers, with a withdrawal and a new sealing key between them, and a dealer left out of the second set.
 import { hashVerificationKey } from '../../../engines/proof/verification-key.ts';
 import { createSealOpener } from '../../../engines/ring/open-seal.ts';
 import { createSealRing } from '../../../engines/ring/seal.ts';
-import { toHex, utf8ToBytes } from '../../../protocol/bytes.ts';
+import { sha256, toHex, utf8ToBytes } from '../../../protocol/bytes.ts';
 import { canonicalJson } from '../../../protocol/consent/canonical-json.ts';
 import { encodeModel, initialModel } from '../../../protocol/learning/model.ts';
+import type { Task } from '../../../protocol/learning/task.ts';
+import { SEALING_KEY_BYTES } from '../../../protocol/secagg/shares.ts';
+import { streamOf } from '../../unit/secagg-fixtures.ts';
 import { addressNamed, type Chronicle, memoryChronicle, type Party, party } from './chronicle.ts';
 import type { RawEvidence } from './raw-evidence.ts';
-import { contract, contractText, task, taskText } from './small-task.ts';
+import { contract, contractText, task, taskText, wideTask, wideTaskText } from './small-task.ts';
 import { type ConsentDesk, openConsentDesk, RELYING_PARTY } from './synthetic-consent.ts';
 import { runSyntheticRound } from './synthetic-round.ts';
 import { type Trapdoor, trapdoorSetup } from './trapdoor-proofs.ts';
@@ -17,10 +20,11 @@ const byAddress = (a: Party, b: Party): number => (a.address < b.address ? -1 : 
 
 export const OPERATOR = party('operator');
 const COORDINATOR = party('coordinator');
-const DEALERS: readonly Party[] = [1, 2, 3, 4].map((i) => party(`dealer-${i}`)).sort(byAddress);
+export const DEALERS: readonly Party[] = [1, 2, 3, 4].map((i) => party(`dealer-${i}`)).sort(byAddress);
 const WITNESSES: readonly Party[] = [COORDINATOR, party('witness')];
-const KEY_HOLDERS: readonly Party[] = [1, 2, 3].map((i) => party(`key-holder-${i}`));
-const THRESHOLD = 2;
+/** Two more than the threshold: one false answer of four can be told. */
+export const KEY_HOLDERS: readonly Party[] = [1, 2, 3, 4].map((i) => party(`key-holder-${i}`));
+export const THRESHOLD = 2;
 const SIGNALS = 23;
 
 export const TRAPDOOR = trapdoorSetup(SIGNALS);
@@ -33,6 +37,24 @@ export const PARAMETERS = {
 };
 
 export async function syntheticFederation(): Promise<RawEvidence> {
+  const chronicle = await memoryFederation();
+  await writeHistory(chronicle, TRAPDOOR);
+  return chronicle.evidence();
+}
+
+/** One round of a sum of 17 blocks, with nothing of consent in it: for the checks of sum and opening alone. */
+export async function wideFederation(): Promise<RawEvidence> {
+  const chronicle = await memoryFederation();
+  await register(chronicle);
+  const base = writeGenesis(chronicle, wideTask, wideTaskText, TRAPDOOR);
+  const set = DEALERS.map(({ address }) => address);
+  const committing = DEALERS.map((dealer) => ({ dealer, root: toHex(sha256(utf8ToBytes(dealer.name))), weight: 5 }));
+  const plan = { ...OFFICES, task: wideTask, round: 1, base, committing, set, fingerprinting: set };
+  await runSyntheticRound(chronicle, await engines(), plan);
+  return chronicle.evidence();
+}
+
+async function memoryFederation() {
   const federation = addressNamed('federation');
   const [registry, ledger] = [addressNamed('registry'), addressNamed('ledger')];
   const chronicle = memoryChronicle({
@@ -46,52 +68,68 @@ export async function syntheticFederation(): Promise<RawEvidence> {
     ledgerRegistry: registry,
   });
   await chronicle.act('ContractsSet', OPERATOR, { registry, ledger });
-  await writeHistory(chronicle, TRAPDOOR);
-  return chronicle.evidence();
+  return chronicle;
 }
+
+const OFFICES = { coordinator: COORDINATOR, keyHolders: KEY_HOLDERS, threshold: THRESHOLD };
+const engines = async () => ({ ring: await createSealRing(), opener: await createSealOpener() });
 
 /** Everything from the first registration to the second publication. */
 export async function writeHistory(chronicle: Chronicle, trapdoor: Trapdoor): Promise<void> {
   await register(chronicle);
-  const first = initialModel(task, contract);
-  const firstHash = chronicle.blob(encodeModel(first));
-  chronicle.append({
-    type: 'genesis',
-    chainId: chronicle.deployment.chainId,
-    federation: chronicle.deployment.federation,
-    task: chronicle.blob(utf8ToBytes(taskText)),
-    dataContract: chronicle.blob(utf8ToBytes(contractText)),
-    verificationKey: chronicle.blob(utf8ToBytes(canonicalJson(trapdoor.verificationKey))),
-    initialModel: firstHash,
-    relyingParty: RELYING_PARTY,
-  });
-
+  const base = writeGenesis(chronicle, task, taskText, trapdoor);
   const desks = DEALERS.map((dealer) => openConsentDesk(chronicle, dealer, WITNESSES, trapdoor));
-  const engines = { ring: await createSealRing(), opener: await createSealOpener() };
-  const shared = { coordinator: COORDINATOR, keyHolders: KEY_HOLDERS, threshold: THRESHOLD };
+  const shared = { ...OFFICES, task };
+  const made = await engines();
   const set = DEALERS.map(({ address }) => address);
 
   for (const desk of desks) await enrol(desk);
   // nothing has been measured yet, so the policies with an accuracy floor stay out
   const committing = await selectAll(desks, 1);
-  const base = { model: first, hash: firstHash };
-  const second = await runSyntheticRound(chronicle, engines, { ...shared, round: 1, base, committing, set });
+  const whole = { round: 1, base, committing, set, fingerprinting: set };
+  const second = await runSyntheticRound(chronicle, made, { ...shared, ...whole });
 
+  await rotate(chronicle, 1, 2);
   desks[0]?.move(0, 0n);
   await desks[0]?.anchor();
   const again = await selectAll(desks, 2);
-  const smaller = { round: 2, base: second, committing: again, set: set.slice(0, 3) };
-  await runSyntheticRound(chronicle, engines, { ...shared, ...smaller });
+  // one dealer came too late for the set, and one of the others has gone before it could sign a fingerprint
+  const smaller = { round: 2, base: second, committing: again, set: set.slice(0, 3), fingerprinting: set.slice(0, 2) };
+  await runSyntheticRound(chronicle, made, { ...shared, ...smaller });
+}
+
+function writeGenesis(chronicle: Chronicle, of: Task, text: string, { verificationKey }: Trapdoor) {
+  const model = initialModel(of, contract);
+  const hash = chronicle.blob(encodeModel(model));
+  chronicle.append({
+    type: 'genesis',
+    chainId: chronicle.deployment.chainId,
+    federation: chronicle.deployment.federation,
+    task: chronicle.blob(utf8ToBytes(text)),
+    dataContract: chronicle.blob(utf8ToBytes(contractText)),
+    verificationKey: chronicle.blob(utf8ToBytes(canonicalJson(verificationKey))),
+    initialModel: hash,
+    relyingParty: RELYING_PARTY,
+  });
+  return { model, hash };
 }
 
 async function register(chronicle: Chronicle): Promise<void> {
   await chronicle.act('CoordinatorSet', OPERATOR, { coordinator: COORDINATOR.address });
   for (const { address } of DEALERS) await chronicle.act('DealerRegistered', OPERATOR, { dealer: address });
   for (const { address } of WITNESSES) await chronicle.act('WitnessRegistered', OPERATOR, { witness: address });
-  for (const [i, { address, name }] of KEY_HOLDERS.entries()) {
-    const x25519PublicKey = toHex(utf8ToBytes(name.padEnd(32, '.')));
-    await chronicle.act('KeyHolderRegistered', OPERATOR, { keyHolder: address, index: i + 1, x25519PublicKey });
+  for (const [i, { address }] of KEY_HOLDERS.entries()) {
+    await chronicle.act('KeyHolderRegistered', OPERATOR, { keyHolder: address, index: i + 1 });
   }
+  for (const [i] of KEY_HOLDERS.entries()) await rotate(chronicle, i + 1, 1);
+}
+
+/** The shares of this history are random bytes, so no key ever opens any: any 1,216 bytes will do. */
+async function rotate(chronicle: Chronicle, index: number, epoch: number): Promise<void> {
+  const holder = KEY_HOLDERS[index - 1] ?? OPERATOR;
+  const key = new Uint8Array(SEALING_KEY_BYTES);
+  streamOf(`${holder.name} key ${epoch}`)(key);
+  await chronicle.act('KeyRotated', holder, { keyHolder: holder.address, index, epoch, publicKey: toHex(key) });
 }
 
 /** Five customers: three without conditions, two with an accuracy floor. */

@@ -1,68 +1,85 @@
-// One synthetic round: sealed with SEAL, shared, committed, summed, answered, opened and published as the protocol says.
+// One synthetic round: sealed with SEAL, shared, committed, vouched for, summed, answered, opened and published as the
+// protocol says.
 import { signTypedStruct } from '../../../engines/chain/typed-data.ts';
 import type { RingOpener } from '../../../engines/ring/open.ts';
 import type { Ring } from '../../../engines/ring/ring.ts';
-import { fromHex, type Hex, sha256, toHex, utf8ToBytes } from '../../../protocol/bytes.ts';
+import { fromHex, type Hex, toHex } from '../../../protocol/bytes.ts';
 import { NO_PRIVACY_CAP, splitGrants } from '../../../protocol/consent/policy.ts';
 import { accuracyBpsOfHistogram, aucOfHistogram } from '../../../protocol/learning/metrics.ts';
 import { encodeModel, type Model } from '../../../protocol/learning/model.ts';
 import { serverStep } from '../../../protocol/learning/server-optimiser.ts';
-import {
-  clip,
-  decodeAggregate,
-  localUpdate,
-  quantise,
-  totalWeightFraction,
-  vectorLength,
-  weightFraction,
-} from '../../../protocol/learning/update.ts';
-import { RESIDUES_PER_BLOCK, RING_DEGREE, VALUES_PER_BLOCK } from '../../../protocol/secagg/block.ts';
+import { packingOf, type Task } from '../../../protocol/learning/task.ts';
+import { decodeAggregate, totalWeightFraction, vectorLength } from '../../../protocol/learning/update.ts';
+import { encodeVouches } from '../../../protocol/messages/vouch.ts';
+import { RESIDUES_PER_BLOCK, RING_DEGREE } from '../../../protocol/secagg/block.ts';
 import { addResidues } from '../../../protocol/secagg/coefficients.ts';
+import { createFingerprinter, fingerprintChallenge } from '../../../protocol/secagg/fingerprint.ts';
+import { testCombination, testValue } from '../../../protocol/secagg/linear-test.ts';
 import { createNoiseMeter } from '../../../protocol/secagg/noise.ts';
-import { blocksFor, createPackingProfile, packValues, unpackSums } from '../../../protocol/secagg/packing.ts';
-import { allocatePayload, decodePayload } from '../../../protocol/secagg/payload.ts';
-import { CBD_POLYNOMIAL_BYTES, sampleCbd } from '../../../protocol/secagg/sampling.ts';
+import { unpackSums } from '../../../protocol/secagg/packing.ts';
 import { setHash } from '../../../protocol/secagg/set.ts';
-import { addShares, encodeShare, reconstruct, type ShareVector, shareSecret } from '../../../protocol/secagg/shamir.ts';
-import { SEALED_SHARE_BYTES, sealedShareHash, sharesRoot } from '../../../protocol/secagg/shares.ts';
-import { streamOf } from '../../unit/secagg-fixtures.ts';
+import {
+  addShares,
+  encodeShare,
+  type IndexedShare,
+  reconstruct,
+  type ShareVector,
+} from '../../../protocol/secagg/shamir.ts';
 import type { Chronicle, Party } from './chronicle.ts';
-import { task } from './small-task.ts';
+import { payloadOf } from './payload-bytes.ts';
 import { key, requirement } from './synthetic-consent.ts';
+import { type Committing, type Upload, uploadAndCommit } from './synthetic-upload.ts';
 
 export interface RoundPlan {
+  readonly task: Task;
   readonly round: number;
   readonly coordinator: Party;
   readonly keyHolders: readonly Party[];
   readonly threshold: number;
   readonly base: { readonly model: Model; readonly hash: Hex };
-  /** Dealers who commit, with the root and the number of records they commit to. */
-  readonly committing: readonly { readonly dealer: Party; readonly root: Hex; readonly weight: number }[];
+  readonly committing: readonly Committing[];
   /** Dealers of the set, ascending. */
   readonly set: readonly Hex[];
+  /** Those of them who are still there when the sum is made. */
+  readonly fingerprinting: readonly Hex[];
 }
 
-interface Sealed {
-  readonly residues: Uint32Array;
-  readonly shares: readonly ShareVector[];
+export interface RoundEngines {
+  readonly ring: Ring;
+  readonly opener: RingOpener;
 }
-
-const { histogramBins: bins, decisionThreshold } = task.evaluation;
 
 export async function runSyntheticRound(
   chronicle: Chronicle,
-  engines: { readonly ring: Ring; readonly opener: RingOpener },
+  { ring, opener }: RoundEngines,
   plan: RoundPlan,
 ): Promise<{ readonly model: Model; readonly hash: Hex }> {
-  const { round, coordinator, base, threshold, keyHolders } = plan;
-  const { deployment } = chronicle;
-  const domain = { chainId: deployment.chainId, federation: deployment.federation };
-  const parameters = base.model.weights.length;
-  const valueCount = vectorLength(parameters, bins);
-  const blocks = blocksFor(valueCount);
+  const { task, round, base, threshold } = plan;
+  const seed = await openRound(chronicle, plan);
+  const uploads: Upload[] = [];
+  for (const [place, committing] of plan.committing.entries()) {
+    const request = { task, round, seed, base: base.model, place, holders: plan.keyHolders.length, threshold };
+    uploads.push(await uploadAndCommit(chronicle, ring, committing, request));
+  }
+  vouch(chronicle, plan, uploads);
+  await chronicle.act('SetFinalised', plan.coordinator, { round, dealers: plan.set });
 
+  const members = plan.set.flatMap((dealer) => uploads.filter((upload) => upload.dealer === dealer));
+  const sum = new Uint32Array(members[0]?.residues.length ?? 0);
+  for (const { residues } of members) addResidues(sum, residues);
+  const aggregateHash = chronicle.blob(payloadOf(sum));
+  chronicle.append({ type: 'aggregate', round, dealers: [...plan.set], aggregate: aggregateHash });
+  fingerprint(chronicle, plan, members, aggregateHash);
+  const answers = answer(chronicle, plan, members, aggregateHash);
+
+  const secretSum = reconstruct(answers.slice(0, threshold));
+  const sums = open(chronicle, opener, plan, { seed, sum, secretSum });
+  return publish(chronicle, plan, sums, aggregateHash);
+}
+
+async function openRound(chronicle: Chronicle, { task, round, coordinator, base }: RoundPlan): Promise<Hex> {
   const [required0, required1] = splitGrants(requirement.required);
-  const seed = await chronicle.openRound(coordinator, {
+  return chronicle.openRound(coordinator, {
     round,
     taskHash: task.hash,
     requirementKey: key,
@@ -73,85 +90,94 @@ export async function runSyntheticRound(
     required0,
     required1,
   });
+}
 
-  const sealed = new Map<Hex, Sealed>();
-  for (const [i, { dealer, root, weight }] of plan.committing.entries()) {
-    const random = streamOf(`${dealer.name} round ${round}`);
-    const trained = base.model.weights.map((w, j) => w + 0.01 * (j + 1) * (i + 1) - 0.02);
-    // all scored on the right side but one
-    const histogram = { negatives: Uint32Array.of(1, 0, 1, 0), positives: Uint32Array.of(0, 0, 0, weight - 2) };
-    const update = clip(localUpdate(base.model.weights, trained), task.update.clipNorm);
-    const { values } = quantise(update, weightFraction(weight, task.update.weightBound), histogram);
-    const bytes = new Uint8Array(CBD_POLYNOMIAL_BYTES);
-    random(bytes);
-    const secret = new Int32Array(RING_DEGREE);
-    sampleCbd(bytes, secret);
-    const payload = allocatePayload(blocks);
-    engines.ring.seal({
-      seed: fromHex(seed),
-      secret,
-      values: packValues(values, createPackingProfile()),
-      fillRandom: random,
-      out: payload.residues,
+const domainOf = ({ deployment: { chainId, federation } }: Chronicle) => ({ chainId, federation });
+
+/** Every key-holder's word on its share of every upload. */
+function vouch(chronicle: Chronicle, { round, keyHolders }: RoundPlan, uploads: readonly Upload[]): void {
+  const { chainId, ledger } = chronicle.deployment;
+  const combinations = uploads.map((upload) => testCombination({ chainId, ledger, ...upload }, upload.sharesRoot));
+  for (const [i, holder] of keyHolders.entries()) {
+    const vouches = uploads.map(({ dealer, attempt, payloadHash, sharesRoot, shares }, u) => {
+      const value = testValue(shares[i] ?? new Uint16Array(), combinations[u] ?? []);
+      return { dealer, attempt, payloadHash, sharesRoot, value: new Uint8Array(value) };
     });
-    const shares = shareSecret(secret, keyHolders.length, threshold, random);
-    sealed.set(dealer.address, { residues: payload.residues, shares });
-    const sealedShares = keyHolders.map(() => {
-      const share = new Uint8Array(SEALED_SHARE_BYTES);
-      random(share);
-      chronicle.blob(share);
-      return sealedShareHash(share);
-    });
-    const upload = {
-      dealer: dealer.address,
-      round,
-      attempt: 1,
-      payloadHash: chronicle.blob(payload.bytes),
-      sharesRoot: sharesRoot(sealedShares),
-    };
-    const signature = signTypedStruct(dealer.privateKey, domain, 'Upload', upload);
+    const vouchesHash = chronicle.blob(encodeVouches(vouches));
+    const statement = { keyHolder: holder.address, round, vouchesHash };
+    const signature = signTypedStruct(holder.privateKey, domainOf(chronicle), 'Vouch', statement);
+    chronicle.append({ type: 'vouch', round, keyHolder: holder.address, vouches: vouchesHash, signature });
+  }
+}
+
+function fingerprint(
+  chronicle: Chronicle,
+  { round, set, committing, fingerprinting }: RoundPlan,
+  members: readonly Upload[],
+  aggregateHash: Hex,
+): void {
+  const { chainId, ledger } = chronicle.deployment;
+  const payloadHashes = members.map(({ payloadHash }) => payloadHash);
+  const context = { chainId, ledger, round, setHash: setHash(round, set), payloadHashes, aggregateHash };
+  const challenge = fingerprintChallenge(context);
+  for (const { dealer } of committing) {
+    const own = members.find((upload) => upload.dealer === dealer.address);
+    if (own === undefined || !fingerprinting.includes(dealer.address)) continue;
+    const printer = createFingerprinter(challenge);
+    for (let at = 0; at < own.residues.length; at += RESIDUES_PER_BLOCK) {
+      printer.addBlock(at / RESIDUES_PER_BLOCK, own.residues.subarray(at, at + RESIDUES_PER_BLOCK));
+    }
+    const bytes = new Uint8Array(printer.finish());
+    const statement = { dealer: dealer.address, round, aggregateHash, fingerprint: toHex(bytes) };
+    const signature = signTypedStruct(dealer.privateKey, domainOf(chronicle), 'Fingerprint', statement);
     chronicle.append({
-      type: 'upload',
+      type: 'fingerprint',
       round,
       dealer: dealer.address,
-      attempt: 1,
-      payload: upload.payloadHash,
-      sealedShares,
+      aggregate: aggregateHash,
+      fingerprint: bytes,
       signature,
     });
-    const recordsRoot = toHex(sha256(utf8ToBytes(`records ${dealer.name} ${round}`)));
-    await chronicle.act('Committed', dealer, { ...upload, anchoredRoot: root, recordsRoot, weight });
   }
-  await chronicle.act('SetFinalised', coordinator, { round, dealers: plan.set });
+}
 
-  const members = plan.set.map((address) => sealed.get(address) ?? { residues: new Uint32Array(), shares: [] });
-  const sum = allocatePayload(blocks);
-  for (const { residues } of members) addResidues(sum.residues, residues);
-  const aggregateHash = chronicle.blob(sum.bytes);
-  chronicle.append({ type: 'aggregate', round, dealers: [...plan.set], aggregate: aggregateHash });
-
-  const answers = keyHolders.map((holder, i) => {
-    const share = new Uint16Array(RING_DEGREE);
-    for (const { shares } of members) addShares(share, shares[i] ?? new Uint16Array(RING_DEGREE));
-    const answer = chronicle.blob(encodeShare(share));
-    const statement = { keyHolder: holder.address, round, setHash: setHash(round, plan.set), answerHash: answer };
-    const signature = signTypedStruct(holder.privateKey, domain, 'Answer', statement);
-    chronicle.append({ type: 'answer', round, keyHolder: holder.address, answer, signature });
+function answer(
+  chronicle: Chronicle,
+  { round, set, keyHolders }: RoundPlan,
+  members: readonly Upload[],
+  aggregateHash: Hex,
+): IndexedShare[] {
+  return keyHolders.map((holder, i) => {
+    const share: ShareVector = new Uint16Array(RING_DEGREE);
+    for (const { shares } of members) addShares(share, shares[i] ?? new Uint16Array());
+    const answerHash = chronicle.blob(encodeShare(share));
+    const statement = { keyHolder: holder.address, round, setHash: setHash(round, set), aggregateHash, answerHash };
+    const signature = signTypedStruct(holder.privateKey, domainOf(chronicle), 'Answer', statement);
+    chronicle.append({
+      type: 'answer',
+      round,
+      keyHolder: holder.address,
+      aggregate: aggregateHash,
+      answer: answerHash,
+      signature,
+    });
     return { index: i + 1, share };
   });
+}
 
-  const secretSum = reconstruct(answers.slice(0, threshold));
-  const slots = new Uint32Array(blocks * VALUES_PER_BLOCK);
-  const meter = createNoiseMeter(members.length);
-  const aggregate = decodePayload(sum.bytes, blocks).residues.subarray(0, blocks * RESIDUES_PER_BLOCK);
-  engines.opener.open({
-    seed: fromHex(seed),
-    secretSum,
-    aggregate,
-    values: slots,
-    onNoise: (error) => meter.add(error),
-  });
-  const sums = unpackSums(slots, valueCount, members.length, createPackingProfile());
+function open(
+  chronicle: Chronicle,
+  opener: RingOpener,
+  { task, round, set, base }: RoundPlan,
+  { seed, sum, secretSum }: { readonly seed: Hex; readonly sum: Uint32Array; readonly secretSum: Int32Array },
+): Uint32Array {
+  const packing = packingOf(task);
+  const values = new Uint32Array((sum.length / RESIDUES_PER_BLOCK) * packing.valuesPerBlock);
+  const meter = createNoiseMeter(set.length);
+  const onNoise = (error: Int32Array) => meter.add(error);
+  opener.open({ seed: fromHex(seed), secretSum, packing, aggregate: sum, values, onNoise });
+  const valueCount = vectorLength(base.model.weights.length, task.evaluation.histogramBins, task.update.valueBits);
+  const sums = unpackSums(values, valueCount, set.length, packing);
   chronicle.append({
     type: 'opened',
     round,
@@ -159,35 +185,37 @@ export async function runSyntheticRound(
     values: chronicle.blob(words(sums)),
     maxNoise: meter.report().maxAbs,
   });
+  return sums;
+}
 
-  const weights = plan.set.map(
-    (address) => plan.committing.find(({ dealer }) => dealer.address === address)?.weight ?? 0,
-  );
+async function publish(
+  chronicle: Chronicle,
+  { task, round, set, base, committing, coordinator }: RoundPlan,
+  sums: Uint32Array,
+  aggregateHash: Hex,
+): Promise<{ readonly model: Model; readonly hash: Hex }> {
+  const weights = set.map((address) => committing.find(({ dealer }) => dealer.address === address)?.weight ?? 0);
+  const { clipNorm, valueBits, weightBound } = task.update;
   const { delta, histogram } = decodeAggregate(sums, {
-    parameters,
-    bins,
-    clipNorm: task.update.clipNorm,
-    dealers: members.length,
-    totalWeightFraction: totalWeightFraction(weights, task.update.weightBound),
+    parameters: base.model.weights.length,
+    bins: task.evaluation.histogramBins,
+    clipNorm,
+    valueBits,
+    dealers: set.length,
+    totalWeightFraction: totalWeightFraction(weights, weightBound),
   });
   const next = { layout: base.model.layout, weights: serverStep('fedavg', base.model.weights, delta).weights };
   const modelHash = chronicle.blob(encodeModel(next));
-  const accuracyBps = accuracyBpsOfHistogram(histogram, decisionThreshold) ?? 0;
+  const accuracyBps = accuracyBpsOfHistogram(histogram, task.evaluation.decisionThreshold) ?? 0;
   const aucBps = Math.floor((aucOfHistogram(histogram) ?? 0) * 10_000);
-  const transcriptHead = chronicle.append({
-    type: 'model',
-    round,
-    baseModel: base.hash,
-    model: modelHash,
-    accuracyBps,
-    aucBps,
-  });
-  const publication = { round, taskHash: task.hash, modelHash, aggregateHash, accuracyBps, aucBps, transcriptHead };
+  const metrics = { accuracyBps, aucBps };
+  const transcriptHead = chronicle.append({ type: 'model', round, baseModel: base.hash, model: modelHash, ...metrics });
+  const publication = { round, taskHash: task.hash, modelHash, aggregateHash, ...metrics, transcriptHead };
   await chronicle.act('Published', coordinator, publication);
   return { model: next, hash: modelHash };
 }
 
-function words(values: Int32Array | Uint32Array): Uint8Array {
+export function words(values: Int32Array | Uint32Array): Uint8Array {
   const bytes = new Uint8Array(4 * values.length);
   const view = new DataView(bytes.buffer);
   values.forEach((value, i) => {

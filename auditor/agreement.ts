@@ -1,0 +1,72 @@
+// Which answers stand behind a stated sum of keys: at least t on one polynomial whose value at 0 it is.
+import { lagrangeWeights, mulShare, SHARE_PRIME } from '../protocol/secagg/field.ts';
+import { findOutliers } from '../protocol/secagg/liars.ts';
+import type { IndexedShare } from '../protocol/secagg/shamir.ts';
+
+/** As many as the coordinator tries (coordinator/opening/answers.ts), in the same order when the answers are. */
+const MAX_TRIALS = 2_000;
+
+export interface Agreement {
+  /** At least t. */
+  readonly agreeing: readonly IndexedShare[];
+  /** Indices of those off the polynomial: outvoted, once the sum opens cleanly. */
+  readonly outvoted: readonly number[];
+}
+
+/**
+ * Reed-Solomon decoding names up to floor((m−t)/2) false answers of m. With more of them, or none to spare, any t answers
+ * that make the stated sum of keys are the ones that it was opened by; that it opens cleanly is for the caller to see.
+ * @returns undefined when no t answers make it
+ */
+export function whoAgrees(
+  answers: readonly IndexedShare[],
+  threshold: number,
+  keySum: Int32Array,
+): Agreement | undefined {
+  const decoded = findOutliers(answers, threshold);
+  if (decoded.agreeing !== undefined && makes(decoded.agreeing.slice(0, threshold), keySum)) {
+    return { agreeing: decoded.agreeing, outvoted: decoded.outliers };
+  }
+  const subset = firstThatMakes(answers, threshold, keySum);
+  if (subset === undefined) return undefined;
+  const agreeing = answers.filter((answer) => subset.includes(answer) || isOnIt(subset, answer, threshold));
+  return { agreeing, outvoted: answers.filter((answer) => !agreeing.includes(answer)).map(({ index }) => index) };
+}
+
+/** One answer more than t: whatever is off is seen, though not which of them. */
+const isOnIt = (subset: readonly IndexedShare[], answer: IndexedShare, threshold: number): boolean =>
+  findOutliers([...subset, answer], threshold).agreeing !== undefined;
+
+/** The polynomial's value at 0, coefficient by coefficient; mostly the first one tells. */
+function makes(subset: readonly IndexedShare[], keySum: Int32Array): boolean {
+  const points = subset.map(({ index }) => index);
+  const weights = lagrangeWeights(points, 0);
+  return keySum.every((s, c) => {
+    const y = subset.reduce((sum, { share }, k) => (sum + mulShare(weights[k] ?? 0, share[c] ?? 0)) % SHARE_PRIME, 0);
+    return y === (s < 0 ? s + SHARE_PRIME : s);
+  });
+}
+
+function firstThatMakes(
+  answers: readonly IndexedShare[],
+  size: number,
+  keySum: Int32Array,
+): readonly IndexedShare[] | undefined {
+  let trials = 0;
+  for (const subset of subsets(answers, size)) {
+    if (makes(subset, keySum)) return subset;
+    trials += 1;
+    if (trials === MAX_TRIALS) return undefined;
+  }
+  return undefined;
+}
+
+function* subsets<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  if (size === 0) {
+    yield [];
+    return;
+  }
+  for (let i = 0; i <= items.length - size; i++) {
+    for (const rest of subsets(items.slice(i + 1), size - 1)) yield [...items.slice(i, i + 1), ...rest];
+  }
+}

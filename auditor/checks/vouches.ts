@@ -1,0 +1,142 @@
+// What key-holders vouched for before each set was fixed, and the linear test of every dealer's shares recomputed from it.
+import type { Hex } from '../../protocol/bytes.ts';
+import { MAX_VOUCH_BYTES, type Vouch, vouchMessage } from '../../protocol/messages/vouch.ts';
+import { judgeSharings, type TestPoint } from '../../protocol/secagg/linear-test.ts';
+import { type Evidence, entriesOf, type Located, signerOf } from '../evidence.ts';
+import { cborBlob } from '../genesis.ts';
+import { type EventOf, eventsOf, holdersAtOpening } from '../history.ts';
+import { replay } from '../replay.ts';
+import { roundsGivenUp } from '../rounds.ts';
+import type { Tally } from './check.ts';
+
+/** What one key-holder said of the uploads of one round. */
+interface Said {
+  readonly round: number;
+  readonly index: number;
+  readonly vouches: readonly Vouch[];
+}
+
+/** @returns what is worth telling although nothing is wrong */
+export async function checkVouches(evidence: Evidence, tally: Tally): Promise<string[]> {
+  const said: Said[] = [];
+  const seen = new Set<string>();
+  const committed = new Set(eventsOf(evidence.history.events, 'Committed').map(commitName));
+  for (const entry of entriesOf(evidence.bundle, 'vouch')) {
+    const { round, keyHolder } = entry.body;
+    const what = `round ${round}, vouch of ${keyHolder}`;
+    if (!tally.holds(`[TRA-4] ${what}: the only one`, !seen.has(what))) continue;
+    seen.add(what);
+    const heard = await tally.attempt(what, () => readVouch(evidence, what, entry, committed, tally));
+    if (heard !== undefined) said.push(heard);
+  }
+  const notes: string[] = [];
+  for (const set of setsOf(evidence)) {
+    const ofRound = said.filter(({ round }) => round === set.round);
+    const judge = () => notes.push(...judgeSet(evidence, set, ofRound, tally));
+    await tally.attempt(`round ${set.round}: shares, as vouched for`, judge);
+  }
+  return notes;
+}
+
+interface FixedSet {
+  readonly round: number;
+  readonly dealers: readonly Hex[];
+  /** Those that stood when the set was fixed. */
+  readonly commits: ReadonlyMap<Hex, EventOf<'Committed'>>;
+  readonly givenUp: boolean;
+}
+
+function setsOf(evidence: Evidence): FixedSet[] {
+  const sets: FixedSet[] = [];
+  const abandoned = roundsGivenUp(evidence);
+  replay(evidence.history.events, (event, { rounds }) => {
+    if (event.name !== 'SetFinalised') return;
+    const { round, dealers } = event;
+    const commits = new Map(rounds.get(round)?.commits);
+    sets.push({ round, dealers, commits, givenUp: abandoned.has(round) });
+  });
+  return sets;
+}
+
+type Commitment = Pick<EventOf<'Committed'>, 'round' | 'dealer' | 'attempt' | 'payloadHash' | 'sharesRoot'>;
+
+const commitName = ({ round, dealer, attempt, payloadHash, sharesRoot }: Commitment): string =>
+  [round, dealer, attempt, payloadHash, sharesRoot].join('/');
+
+/** @returns undefined when it is nobody's word, and so counts for nothing */
+async function readVouch(
+  evidence: Evidence,
+  what: string,
+  { body }: Located<'vouch'>,
+  committed: ReadonlySet<string>,
+  tally: Tally,
+): Promise<Said | undefined> {
+  const { round, keyHolder, vouches: vouchesHash, signature } = body;
+  const signer = signerOf(evidence, 'Vouch', { keyHolder, round, vouchesHash }, signature);
+  const signed = tally.same(`${what}: signed by`, signer, keyHolder);
+  const index = holdersAtOpening(evidence.history, round).get(keyHolder);
+  tally.holds(`${what}: from a key-holder registered when the round opened`, index !== undefined);
+  const vouches = await cborBlob(evidence, vouchesHash, vouchMessage.shape.vouches, MAX_VOUCH_BYTES);
+  tally.same(`${what}: dealers named once each`, new Set(vouches.map(({ dealer }) => dealer)).size, vouches.length);
+  for (const vouch of vouches) {
+    const stood = committed.has(commitName({ round, ...vouch }));
+    tally.holds(`${what}: upload of ${vouch.dealer} was committed to like that`, stood, {
+      got: `attempt ${vouch.attempt}, payload ${vouch.payloadHash}, shares ${vouch.sharesRoot}`,
+    });
+  }
+  return signed && index !== undefined ? { round, index, vouches } : undefined;
+}
+
+/** Every member's shares were tested by enough key-holders, and are those of one secret as far as their words tell. */
+function judgeSet(evidence: Evidence, set: FixedSet, said: readonly Said[], tally: Tally): string[] {
+  const { round, dealers, commits } = set;
+  const threshold = evidence.history.deployment.parameters.keyHolderThreshold;
+  const { points, ofStanding } = pointsOf(said, commits);
+  const { sound, refused, undecided } = judgeSharings(points, threshold);
+  const testers = (dealer: Hex): number => (ofStanding.has(dealer) ? (points.get(dealer)?.length ?? 0) : 0);
+  if (set.givenUp) {
+    const wrong = dealers.filter((dealer) => testers(dealer) < threshold || !sound.includes(dealer));
+    return wrong.map((dealer) => `round ${round}: given up, with ${dealer} in its set and not vouched for`);
+  }
+  for (const dealer of dealers) {
+    const what = `round ${round}: key-holders vouching for the upload of ${dealer}`;
+    const enough = testers(dealer) >= threshold;
+    tally.holds(what, enough, { expected: `${threshold} or more`, got: testers(dealer) });
+    const isSound = sound.includes(dealer);
+    if (enough) tally.holds(`round ${round}: the shares of ${dealer} are those of one secret`, isSound);
+  }
+  if (undecided) return [`round ${round}: the vouches contradict each other for most uploads, so nobody was left out`];
+  // one left out may have been late: that is between it and the coordinator
+  const leftOut = (list: readonly Hex[]) => list.filter((dealer) => !dealers.includes(dealer));
+  return [
+    ...leftOut(sound).map((dealer) => `round ${round}: ${dealer} was left out, although its shares are sound`),
+    ...leftOut(refused).map((dealer) => `round ${round}: ${dealer} was left out for false shares`),
+  ];
+}
+
+interface Points {
+  readonly points: ReadonlyMap<Hex, readonly TestPoint[]>;
+  /** Dealers whose points are about the commit that stood when the set was fixed, and not about one before it. */
+  readonly ofStanding: ReadonlySet<Hex>;
+}
+
+/** Of one upload per dealer, with a dealer's standing one before others: so the coordinator judged them, all together. */
+function pointsOf(said: readonly Said[], commits: FixedSet['commits']): Points {
+  const byUpload = new Map<string, { readonly dealer: Hex; readonly points: TestPoint[] }>();
+  for (const { round, index, vouches } of said) {
+    for (const vouch of vouches) {
+      const name = commitName({ round, ...vouch });
+      const own = byUpload.get(name) ?? { dealer: vouch.dealer, points: [] };
+      own.points.push({ index, value: vouch.value ?? undefined });
+      byUpload.set(name, own);
+    }
+  }
+  const standing = new Set([...commits.values()].map(commitName));
+  const points = new Map<Hex, readonly TestPoint[]>();
+  const ofStanding = new Set<Hex>();
+  for (const [name, own] of byUpload) {
+    if (standing.has(name)) ofStanding.add(own.dealer);
+    if (standing.has(name) || !points.has(own.dealer)) points.set(own.dealer, own.points);
+  }
+  return { points, ofStanding };
+}

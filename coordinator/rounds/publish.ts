@@ -1,0 +1,56 @@
+// The last step: from the opened sum to the next model, in the transcript and on chain.
+import type { RoundRecord } from '../../engines/chain/round-ledger.ts';
+import { accuracyBpsOfHistogram, aucOfHistogram, type ScoreHistogram } from '../../protocol/learning/metrics.ts';
+import { decodeModel, encodeModel } from '../../protocol/learning/model.ts';
+import { serverStep } from '../../protocol/learning/server-optimiser.ts';
+import type { Task } from '../../protocol/learning/task.ts';
+import { decodeAggregate, totalWeightFraction } from '../../protocol/learning/update.ts';
+import type { SealedSum } from '../aggregate/sum.ts';
+import type { OpenedSum } from '../opening/open.ts';
+import type { RoundParts } from './parts.ts';
+
+export interface PublishedMetrics {
+  /** Of the model the round started from; basis points. */
+  readonly accuracyBps: number;
+  readonly aucBps: number;
+}
+
+/** @param weights records that each dealer of the set counts for */
+export async function publishModel(
+  round: number,
+  record: RoundRecord,
+  sum: SealedSum,
+  opened: OpenedSum,
+  weights: readonly number[],
+  parts: RoundParts,
+): Promise<PublishedMetrics> {
+  const { model, metrics } = await nextModel(record, opened, weights, parts);
+  const entry = { type: 'model' as const, round, baseModel: record.baseModelHash, model, ...metrics };
+  const transcriptHead = await parts.transcript.appendOnce(entry);
+  const { aggregateHash } = sum;
+  const receipt = await parts.ledger.publish({ round, modelHash: model, aggregateHash, ...metrics, transcriptHead });
+  parts.gas('publish', receipt.gasUsed);
+  parts.broadcast({ type: 'round-published', round });
+  return metrics;
+}
+
+async function nextModel(record: RoundRecord, opened: OpenedSum, weights: readonly number[], parts: RoundParts) {
+  const { task, layout, transcript } = parts;
+  const base = decodeModel(await transcript.getBlob(record.baseModelHash), layout);
+  const { delta, histogram } = decodeAggregate(opened.values, {
+    parameters: base.weights.length,
+    bins: task.evaluation.histogramBins,
+    clipNorm: task.update.clipNorm,
+    valueBits: task.update.valueBits,
+    dealers: weights.length,
+    totalWeightFraction: totalWeightFraction(weights, task.update.weightBound),
+  });
+  const next = serverStep(task.strategy.name, base.weights, delta);
+  const model = await transcript.putBlob(encodeModel({ layout, weights: next.weights }));
+  return { model, metrics: metricsOf(histogram, task) };
+}
+
+function metricsOf(histogram: ScoreHistogram, task: Task): PublishedMetrics {
+  const accuracyBps = accuracyBpsOfHistogram(histogram, task.evaluation.decisionThreshold) ?? 0;
+  return { accuracyBps, aucBps: Math.floor((aucOfHistogram(histogram) ?? 0) * 10_000) };
+}
