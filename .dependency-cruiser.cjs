@@ -6,9 +6,11 @@ const MAY_IMPORT = {
   // the error table and the hex type are the two words plumbing shares with the law
   kit: ['protocol/(errors|bytes)\\.ts$'],
   engines: ['protocol/', 'kit/'],
-  coordinator: ['protocol/', 'kit/', 'engines/'],
+  // the coordinator runs a witness of its own
+  coordinator: ['protocol/', 'kit/', 'engines/', 'witness/(?!main\\.ts$)'],
   'edge-node': ['protocol/', 'kit/', 'engines/'],
   'key-holder': ['protocol/', 'kit/', 'engines/'],
+  witness: ['protocol/', 'kit/', 'engines/'],
   auditor: ['protocol/', 'kit/', 'engines/'],
   // pages in a browser: the law and the verifier, no plumbing of Node
   console: ['protocol/', 'auditor/'],
@@ -101,7 +103,7 @@ module.exports = {
     error(
       'files-only-through-the-records',
       'The reader of raw files would be a way around the gate',
-      { path: '^(coordinator|edge-node|key-holder|auditor|console)/', pathNot: '^edge-node/data/' },
+      { path: '^(coordinator|edge-node|key-holder|witness|auditor|console)/', pathNot: '^edge-node/data/' },
       { path: '^edge-node/data/(?!gate\\.ts$)' },
     ),
     error(

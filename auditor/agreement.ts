@@ -9,8 +9,8 @@ const MAX_TRIALS = 2_000;
 export interface Agreement {
   /** At least t. */
   readonly agreeing: readonly IndexedShare[];
-  /** Indices of those off the polynomial: outvoted, once the sum opens cleanly. */
-  readonly outvoted: readonly number[];
+  /** Indices of those off the polynomial: the key-holder lied, or a dealer gave it a false share. The sum stands without them. */
+  readonly off: readonly number[];
 }
 
 /**
@@ -25,12 +25,12 @@ export function whoAgrees(
 ): Agreement | undefined {
   const decoded = findOutliers(answers, threshold);
   if (decoded.agreeing !== undefined && makes(decoded.agreeing.slice(0, threshold), keySum)) {
-    return { agreeing: decoded.agreeing, outvoted: decoded.outliers };
+    return { agreeing: decoded.agreeing, off: decoded.outliers };
   }
   const subset = firstThatMakes(answers, threshold, keySum);
   if (subset === undefined) return undefined;
   const agreeing = answers.filter((answer) => subset.includes(answer) || isOnIt(subset, answer, threshold));
-  return { agreeing, outvoted: answers.filter((answer) => !agreeing.includes(answer)).map(({ index }) => index) };
+  return { agreeing, off: answers.filter((answer) => !agreeing.includes(answer)).map(({ index }) => index) };
 }
 
 /** One answer more than t: whatever is off is seen, though not which of them. */

@@ -5,6 +5,8 @@ import type { Hex } from '../protocol/bytes.ts';
 import { ConcordatError } from '../protocol/errors.ts';
 import { type AuditSource, loadEvidence } from './audit.ts';
 import { openChain, readFinishedRun } from './chain-at.ts';
+import { checkEquivocationFile } from './equivocation.ts';
+import { type ReceiptOptions, receiptText, runReceiptAudit } from './receipt-file.ts';
 import { checkText, headerText, reportJson, summaryText } from './report.ts';
 import { type Report, subjectOf, verify } from './verify.ts';
 
@@ -29,6 +31,7 @@ const standardOutput: AuditOutput = {
 
 /** Adds the subcommands of `audit` to the given command. */
 export function registerAuditCommands(audit: Command, output: AuditOutput = standardOutput): void {
+  registerReceipt(audit, output);
   audit
     .command('verify', { isDefault: true })
     .description('check a federation’s whole history from the chain and its bundle')
@@ -40,6 +43,32 @@ export function registerAuditCommands(audit: Command, output: AuditOutput = stan
     .option('--json <file>', 'also write the report as JSON')
     .action(async (options: VerifyOptions) => {
       const report = await runVerify(options, output);
+      if (report.checksFailed > 0) process.exitCode = 1;
+    });
+  audit
+    .command('evidence')
+    .description('check a file that shows a dealer or a witness signing two anchors that cannot both be true')
+    .argument('<file>', 'as `concordat witness compare` writes it')
+    .option('--rpc <url>', 'chain endpoint: also look up whether the federation registered the signer')
+    .action(async (file: string, { rpc }: { readonly rpc?: string }) => {
+      output.write(`${await checkEquivocationFile(file, rpc)}\n`);
+    });
+}
+
+/** Adds `audit receipt`. */
+function registerReceipt(audit: Command, output: AuditOutput): void {
+  audit
+    .command('receipt')
+    .description('check a customer’s receipt against the chain; exit code 0 only when everything it says holds')
+    .argument('<file>', 'the receipt, JSON')
+    .requiredOption('--rpc <url>', 'chain endpoint')
+    .option('--federation <address>', 'the federation you know (default: the one that the receipt names)', parseAddress)
+    .option('--rp-id <domain>', 'where the customer signed (default: as the receipt says)')
+    .option('--origin <origin...>', 'page origins of --rp-id')
+    .option('--json', 'print the report as JSON')
+    .action(async (file: string, { json, ...options }: ReceiptOptions & { readonly json?: true }) => {
+      const report = await runReceiptAudit(file, options);
+      output.write(json ? `${JSON.stringify(report)}\n` : receiptText(report));
       if (report.checksFailed > 0) process.exitCode = 1;
     });
 }

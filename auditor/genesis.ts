@@ -6,9 +6,11 @@ import { decodeCbor } from '../protocol/codec.ts';
 import { ConcordatError } from '../protocol/errors.ts';
 import { type DataContract, parseDataContract } from '../protocol/learning/data-contract.ts';
 import { featureCount } from '../protocol/learning/features.ts';
-import { layoutOf, type ModelLayout, parameterCount } from '../protocol/learning/model.ts';
+import { layoutOf, type ModelLayout } from '../protocol/learning/model.ts';
+import type { Shape } from '../protocol/learning/strategies/strategy.ts';
 import { checkTaskContract, packingOf, parseTask, type Task } from '../protocol/learning/task.ts';
-import { vectorLength } from '../protocol/learning/update.ts';
+import type { Vector } from '../protocol/learning/update.ts';
+import { shapeOf, vectorOf } from '../protocol/learning/vector.ts';
 import { blocksFor, type PackingProfile } from '../protocol/secagg/packing.ts';
 import { type BodyOf, type Evidence, entriesOf } from './evidence.ts';
 
@@ -17,8 +19,9 @@ export interface Genesis {
   readonly task: Task;
   readonly contract: DataContract;
   readonly layout: ModelLayout;
-  readonly parameters: number;
-  /** Values of one dealer's update vector: parameters, then two histograms. */
+  readonly shape: Shape;
+  readonly vector: Vector;
+  /** Values of one dealer's vector. */
   readonly valueCount: number;
   readonly packing: PackingProfile;
   /** Blocks of one payload. */
@@ -37,11 +40,12 @@ export async function readGenesis(evidence: Evidence): Promise<Genesis> {
   const task = parseTask(await textBlob(evidence, body.task));
   const contract = parseDataContract(await textBlob(evidence, body.dataContract));
   checkTaskContract(task, contract);
-  const layout = layoutOf(task, featureCount(contract));
-  const parameters = parameterCount(layout);
+  const features = featureCount(contract);
+  const [shape, vector] = [shapeOf(task, features), vectorOf(task, features)];
+  const layout = layoutOf(task, features);
   const packing = packingOf(task);
-  const valueCount = vectorLength(parameters, task.evaluation.histogramBins, task.update.valueBits);
-  return { body, task, contract, layout, parameters, valueCount, packing, blocks: blocksFor(valueCount, packing) };
+  const valueCount = vector.length;
+  return { body, task, contract, layout, shape, vector, valueCount, packing, blocks: blocksFor(valueCount, packing) };
 }
 
 export async function textBlob(evidence: Evidence, hash: Hex): Promise<string> {

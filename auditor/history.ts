@@ -53,6 +53,8 @@ interface Fields {
   Paused: { readonly account: Hex };
   Unpaused: { readonly account: Hex };
   KeyHolderRegistered: { readonly keyHolder: Hex; readonly index: number };
+  /** Only of one that never had a key: the successor takes its index. */
+  KeyHolderReplaced: { readonly keyHolder: Hex; readonly successor: Hex; readonly index: number };
   KeyRotated: {
     readonly keyHolder: Hex;
     readonly index: number;
@@ -91,6 +93,13 @@ interface Fields {
     readonly privacyCapMilli: number;
     readonly bucketCount: number;
     readonly call: SelectionCall | undefined;
+  };
+  ForcedWithdrawal: { readonly dealer: Hex; readonly subject: Hex; readonly seq: number };
+  ForcedWithdrawalAcknowledged: {
+    readonly dealer: Hex;
+    readonly subject: Hex;
+    /** The anchor that it speaks of. */
+    readonly epoch: number;
   };
   RoundOpened: {
     readonly round: number;
@@ -169,8 +178,14 @@ export function eventsOf<N extends EventName>(events: readonly ChainEvent[], nam
 /** Address -> index from 1: those whom the shares of a round were dealt to. Nobody for a round that never opened. */
 export function holdersAtOpening({ events }: History, round: number): ReadonlyMap<Hex, number> {
   const opened = events.findIndex((event) => event.name === 'RoundOpened' && event.round === round);
-  const registered = eventsOf(events.slice(0, Math.max(0, opened)), 'KeyHolderRegistered');
-  return new Map(registered.map(({ keyHolder, index }) => [keyHolder, index]));
+  const holders = new Map<Hex, number>();
+  for (const event of events.slice(0, Math.max(0, opened))) {
+    if (event.name === 'KeyHolderRegistered') holders.set(event.keyHolder, event.index);
+    if (event.name !== 'KeyHolderReplaced') continue;
+    holders.delete(event.keyHolder);
+    holders.set(event.successor, event.index);
+  }
+  return holders;
 }
 
 /** "block 17, log 2", for people. */

@@ -37,6 +37,8 @@ export interface ChainState {
   readonly sealingKeys: Map<Hex, EventOf<'KeyRotated'>>;
   /** The current one of each dealer. */
   readonly anchors: Map<Hex, EventOf<'Anchored'>>;
+  /** By dealer and subject: the number of a withdrawal that was forced and not yet acknowledged. */
+  readonly forced: Map<string, number>;
   readonly claims: Map<string, Claim>;
   readonly selections: Map<string, Standing>;
   readonly rounds: Map<number, RoundState>;
@@ -54,6 +56,7 @@ const emptyState = (): ChainState => ({
   keyHolders: new Map(),
   sealingKeys: new Map(),
   anchors: new Map(),
+  forced: new Map(),
   claims: new Map(),
   selections: new Map(),
   rounds: new Map(),
@@ -63,6 +66,10 @@ const emptyState = (): ChainState => ({
 
 const claimKey = (dealer: Hex, requirementKey: Hex, digest: bigint): string => `${dealer}/${requirementKey}/${digest}`;
 export const selectionKey = (dealer: Hex, requirementKey: Hex): string => `${dealer}/${requirementKey}`;
+
+/** Subjects that were taken out on chain, and whose dealer has not acknowledged it. */
+export const forcedAt = ({ forced }: ChainState, dealer: Hex): string[] =>
+  [...forced.keys()].filter((key) => key.startsWith(`${dealer}/`));
 
 /** Calls `visit` with each event and the state just before it; returns the state after all. */
 export function replay(
@@ -103,11 +110,21 @@ function apply(event: ChainEvent, state: ChainState): void {
     case 'KeyHolderRegistered':
       state.keyHolders.set(event.keyHolder, event.index);
       return;
+    case 'KeyHolderReplaced':
+      state.keyHolders.delete(event.keyHolder);
+      state.keyHolders.set(event.successor, event.index);
+      return;
     case 'KeyRotated':
       state.sealingKeys.set(event.keyHolder, event);
       return;
     case 'Anchored':
       state.anchors.set(event.dealer, event);
+      return;
+    case 'ForcedWithdrawal':
+      state.forced.set(`${event.dealer}/${event.subject}`, event.seq);
+      return;
+    case 'ForcedWithdrawalAcknowledged':
+      state.forced.delete(`${event.dealer}/${event.subject}`);
       return;
     case 'PoliciesAdmitted':
       for (const digest of event.digests) state.claims.set(claimKey(event.dealer, event.requirementKey, digest), event);

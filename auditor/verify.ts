@@ -17,6 +17,7 @@ import { openingCheck } from './checks/13-opening.ts';
 import { modelCheck } from './checks/14-model.ts';
 import { metricsCheck } from './checks/15-metrics.ts';
 import { taskCheck } from './checks/16-task.ts';
+import { privacyCheck } from './checks/17-privacy.ts';
 import { type Check, type CheckResult, messageOf } from './checks/check.ts';
 import type { Evidence } from './evidence.ts';
 import { eventsOf } from './history.ts';
@@ -38,6 +39,7 @@ export const CHECKS: readonly Check[] = [
   modelCheck,
   metricsCheck,
   taskCheck,
+  privacyCheck,
 ];
 
 export type Verdict = 'pass' | 'fail' | 'inconclusive';

@@ -1,5 +1,5 @@
-// Federated against centralised on CoIL 2000: 8 dealers, 10 rounds of FedAvg with 16-bit updates, 5 seeds. No cryptography:
-// the sum is taken in the clear. Run: npx tsx bench/learning-parity.ts [seeds] [dealers]
+// Federated against centralised on CoIL 2000: 8 dealers, the task's rounds with 16-bit updates, 5 seeds. No cryptography: the
+// sum is taken in the clear. Run: npx tsx bench/learning-parity.ts [seeds] [dealers] [task file, by default the example's]
 import path from 'node:path';
 import { readTable } from '../edge-node/data/csv.ts';
 import { createTrainer } from '../engines/tensor/train.ts';
@@ -10,54 +10,18 @@ import { featureCount } from '../protocol/learning/features.ts';
 import { accuracyBpsOfHistogram, aucOfHistogram, histogramOf } from '../protocol/learning/metrics.ts';
 import { initialModel } from '../protocol/learning/model.ts';
 import { createPrng } from '../protocol/learning/prng.ts';
-import { serverStep } from '../protocol/learning/server-optimiser.ts';
-import * as update from '../protocol/learning/update.ts';
 import type { Row } from '../protocol/learning/validate-row.ts';
-import { centralised, type Examples, examplesOf, localOnly, scoreOf } from '../scripts/baseline.ts';
+import { centralised, examplesOf, localOnly, scoreOf } from '../scripts/baseline.ts';
+import { simulateRounds } from '../scripts/simulate.ts';
 
-const [seeds = 5, dealerCount = 8] = process.argv.slice(2).map(Number);
+const [seeds = 5, dealerCount = 8] = process.argv.slice(2, 4).map(Number);
 const CONSENTING = 0.8;
 const BAR = { meanHits: 115, aucDifference: 0.01 };
 
-const { task, contract } = await loadTask(path.join(COIL2000, 'task.yaml'));
+const { task, contract } = await loadTask(process.argv[4] ?? path.join(COIL2000, 'task.yaml'));
 const rows = await readTable(path.join(COIL2000, 'coil2000.csv.gz'), contract);
 const trainer = await createTrainer(task, featureCount(contract));
 const { histogramBins: bins, decisionThreshold } = task.evaluation;
-const { clipNorm, weightBound, valueBits } = task.update;
-
-/** The whole learning path of the protocol; only sealing and opening are left out. */
-async function federate(dealers: readonly Examples[], seed: string) {
-  let weights = initialModel(task, contract).weights;
-  const records = dealers.map((dealer) => dealer.labels.length);
-  const norms: number[] = [];
-  let histogram = histogramOf([], [], bins);
-  for (let round = 1; round <= task.rounds; round++) {
-    const sums = new Uint32Array(update.vectorLength(weights.length, bins, valueBits));
-    for (const [i, dealer] of dealers.entries()) {
-      const counts = histogramOf(trainer.score(weights, dealer.features), dealer.labels, bins);
-      const roundSeed = utf8ToBytes(`${seed}/${round}/${i}`);
-      const trained = await trainer.fit({ ...dealer, weights, seed: roundSeed, epochs: task.strategy.localEpochs });
-      const local = update.localUpdate(weights, trained);
-      norms.push(update.l2Norm(local.delta));
-      const weight = update.weightFraction(dealer.labels.length, weightBound);
-      const { values } = update.quantise(update.clip(local, clipNorm), weight, counts, valueBits);
-      values.forEach((value, at) => {
-        sums[at] = (sums[at] ?? 0) + value;
-      });
-    }
-    const opened = update.decodeAggregate(sums, {
-      parameters: weights.length,
-      bins,
-      clipNorm,
-      valueBits,
-      dealers: dealers.length,
-      totalWeightFraction: update.totalWeightFraction(records, weightBound),
-    });
-    weights = serverStep(task.strategy.name, weights, opened.delta).weights;
-    histogram = opened.histogram;
-  }
-  return { weights, histogram, maxNorm: Math.max(...norms) };
-}
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 const spread = (values: readonly number[]) => Math.sqrt(mean(values.map((x) => (x - mean(values)) ** 2)));
@@ -74,7 +38,9 @@ for (let s = 0; s < seeds; s++) {
   const input = { task, contract, holdOut, seed };
 
   const t0 = performance.now();
-  const { weights, histogram, maxNorm } = await federate(dealers, seed);
+  const initial = initialModel(task, contract).weights;
+  const federation = { task, features: featureCount(contract), trainer, dealers, initial, seed };
+  const { weights, histogram } = await simulateRounds(federation, task.rounds);
   const t1 = performance.now();
   const scores = trainer.score(weights, holdOut.features);
   const federated = scoreOf(scores, holdOut);
@@ -97,7 +63,6 @@ for (let s = 0; s < seeds; s++) {
     'train AUC': aucOfHistogram(histogram)?.toFixed(4) ?? '',
     'train bps': accuracyBpsOfHistogram(histogram, decisionThreshold) ?? '',
     'hold-out bps': accuracyBpsOfHistogram(histogramOf(scores, holdOut.labels, bins), decisionThreshold) ?? '',
-    'max norm': maxNorm.toFixed(2),
     'fed s': ((t1 - t0) / 1000).toFixed(1),
     'baseline s': ((t2 - t1) / 1000).toFixed(1),
   });

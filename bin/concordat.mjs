@@ -12,6 +12,7 @@ const SOURCES = [
   'coordinator',
   'edge-node',
   'key-holder',
+  'witness',
   'auditor',
   'scripts',
   'examples',

@@ -1,10 +1,9 @@
 // The coordinator, assembled: it sees ciphertexts, keeps the transcript, drives rounds and witnesses consent.
 import { join } from 'node:path';
 import { type ChainConnection, connectFederation } from '../engines/chain/connect.ts';
-import { recoverTypedStruct, signTypedStruct } from '../engines/chain/typed-data.ts';
+import { recoverTypedStruct } from '../engines/chain/typed-data.ts';
 import { type Identity, loadOrCreateIdentity } from '../engines/keys/identity.ts';
 import { writeOperatorToken } from '../engines/keys/operator-token.ts';
-import { verifyPasskeySignature } from '../engines/keys/passkey.ts';
 import { createFastestRing } from '../engines/ring/fastest.ts';
 import { openStore } from '../engines/store/store.ts';
 import type { Clock } from '../kit/clock.ts';
@@ -16,6 +15,7 @@ import { ConcordatError } from '../protocol/errors.ts';
 import { canonicalJson } from '../protocol/learning/canonical-json.ts';
 import type { DataContract } from '../protocol/learning/data-contract.ts';
 import { requirementOfTask, type Task } from '../protocol/learning/task.ts';
+import { assembleWitness } from '../witness/assemble.ts';
 import { createRunningSum } from './aggregate/sum.ts';
 import { createControlRouter } from './api/control.ts';
 import { createMemberRouter } from './api/members.ts';
@@ -29,9 +29,8 @@ import { createOpener } from './opening/opener.ts';
 import { createRoundDriver } from './rounds/driver.ts';
 import { createFingerprintDesk } from './rounds/fingerprint-desk.ts';
 import { askForRounds, loadOutcomes, roundsLeft, saveOutcome } from './rounds/outcomes.ts';
+import { recordOperations } from './transcript/consent-entries.ts';
 import { openTranscript } from './transcript/transcript.ts';
-import { createWitnessStore } from './witness/level-store.ts';
-import { createWitness } from './witness/witness.ts';
 
 export interface CoordinatorOptions {
   readonly directory: string;
@@ -182,23 +181,14 @@ export async function createCoordinator(
       }),
     }),
   );
-  const witnessStore = createWitnessStore(store);
+  app.use(createMemberRouter({ intake, takeFingerprint: desk.take }));
   app.use(
-    createMemberRouter({
-      intake,
-      takeFingerprint: desk.take,
-      witness: {
-        store: witnessStore,
-        transcript,
-        isDealer: chain.federation.isDealer,
-        recoverAnchor: (anchor, signature) => recoverTypedStruct(chain.domain, 'Anchor', anchor, signature),
-        witness: createWitness({
-          store: witnessStore,
-          verifySignature: verifyPasskeySignature,
-          sign: async (anchor) => signTypedStruct(identity.privateKey, chain.domain, 'Anchor', anchor),
-          relyingPartyOf: () => options.relyingParty,
-        }),
-      },
+    assembleWitness({
+      identity,
+      chain,
+      store,
+      relyingParty: options.relyingParty,
+      onSigned: (anchor, signed) => recordOperations(anchor, signed, transcript),
     }),
   );
   app.use(

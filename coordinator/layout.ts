@@ -2,13 +2,17 @@
 import { ConcordatError } from '../protocol/errors.ts';
 import type { DataContract } from '../protocol/learning/data-contract.ts';
 import { featureCount } from '../protocol/learning/features.ts';
-import { layoutOf, type ModelLayout, parameterCount } from '../protocol/learning/model.ts';
+import { layoutOf, type ModelLayout } from '../protocol/learning/model.ts';
+import type { Shape } from '../protocol/learning/strategies/strategy.ts';
 import { packingOf, type Task } from '../protocol/learning/task.ts';
-import { vectorLength } from '../protocol/learning/update.ts';
+import type { Vector } from '../protocol/learning/update.ts';
+import { shapeOf, vectorOf } from '../protocol/learning/vector.ts';
 import { blocksFor, choosePacking, type PackingProfile } from '../protocol/secagg/packing.ts';
 
 export interface UpdateLayout {
   readonly layout: ModelLayout;
+  readonly shape: Shape;
+  readonly vector: Vector;
   readonly packing: PackingProfile;
   /** Values of an update, without padding. */
   readonly valueCount: number;
@@ -17,11 +21,12 @@ export interface UpdateLayout {
 }
 
 export function updateLayoutOf(task: Task, contract: DataContract): UpdateLayout {
-  const layout = layoutOf(task, featureCount(contract));
+  const features = featureCount(contract);
+  const [shape, vector] = [shapeOf(task, features), vectorOf(task, features)];
   const packing = packingOf(task);
-  const { evaluation, update } = task;
-  const valueCount = vectorLength(parameterCount(layout), evaluation.histogramBins, update.valueBits);
-  return { layout, packing, valueCount, blocks: blocksFor(valueCount, packing) };
+  const valueCount = vector.length;
+  const layout = layoutOf(task, features);
+  return { layout, shape, vector, packing, valueCount, blocks: blocksFor(valueCount, packing) };
 }
 
 /** @throws ConcordatError TASK_INVALID, naming the packing that would do if there is one */

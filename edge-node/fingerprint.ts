@@ -68,6 +68,7 @@ async function fingerprintOf(
     setHash: set.setHash,
     payloadHashes: commits.flatMap((commit) => (commit === undefined ? [] : [commit.payloadHash])),
     aggregateHash,
+    blocks: blocksFor(parts.valueCount, packingOf(parts.task)),
   });
   const fingerprint = await fingerprintOfFile(update.payload.path, challenge, parts);
   const statement = { dealer, round, aggregateHash, fingerprint: toHex(fingerprint) };

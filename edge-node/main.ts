@@ -14,6 +14,7 @@ import { createEdgeNode } from './node.ts';
 interface Options {
   readonly dir: string;
   readonly cacheDir: string;
+  readonly artifacts?: string;
   readonly rpc: string;
   readonly federation: Hex;
   readonly coordinator: string;
@@ -41,6 +42,7 @@ export function registerEdge(program: Command): void {
     .option('--witness <url...>', 'witnesses that co-sign anchors (default: the coordinator)')
     .option('--rp-id <domain>', 'domain that customers\u2019 passkeys are bound to', 'localhost')
     .option('--origin <origin...>', 'page origins that may ask for signatures', ['https://localhost'])
+    .option('--artifacts <dir>', 'proving key of a ceremony; without it the embedded chain’s own')
     .option('--cache-dir <folder>', 'compiled circuits', '.concordat/cache')
     .option('--port <port>', 'port on 127.0.0.1; 0 takes a free one', '0')
     .option('--log-level <level>', 'trace, debug, info, warn, error', 'info')
@@ -54,6 +56,7 @@ async function runEdge(options: Options): Promise<void> {
     {
       directory: options.dir,
       cacheDir: options.cacheDir,
+      ...(options.artifacts !== undefined && { artifactsDir: options.artifacts }),
       port: Number(options.port),
       rpcUrl: options.rpc,
       federation: options.federation.toLowerCase() as Hex,

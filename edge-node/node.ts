@@ -1,6 +1,7 @@
 // An edge node, assembled: one dealer's records, consent book and part in rounds. Records never leave this process.
 import { join } from 'node:path';
 import { connectFederation } from '../engines/chain/connect.ts';
+import { createEarlierRounds } from '../engines/chain/earlier-rounds.ts';
 import { signTypedStruct } from '../engines/chain/typed-data.ts';
 import { loadOrCreateIdentity } from '../engines/keys/identity.ts';
 import { writeOperatorToken } from '../engines/keys/operator-token.ts';
@@ -11,27 +12,30 @@ import { createFastestRing } from '../engines/ring/fastest.ts';
 import { openStore } from '../engines/store/store.ts';
 import { startTensorBackend } from '../engines/tensor/backend.ts';
 import type { Clock } from '../kit/clock.ts';
-import { createApp, listen, problemHandler, request } from '../kit/http.ts';
+import { createApp, listen, problemHandler } from '../kit/http.ts';
 import type { Log } from '../kit/log.ts';
 import type { Hex } from '../protocol/bytes.ts';
 import type { RelyingParty } from '../protocol/consent/assertion.ts';
-import { claimContext, NO_PRIVACY_CAP } from '../protocol/consent/policy.ts';
+import { claimContext } from '../protocol/consent/policy.ts';
 import { ConcordatError } from '../protocol/errors.ts';
 import type { DataContract } from '../protocol/learning/data-contract.ts';
 import { featureCount } from '../protocol/learning/features.ts';
-import { decodeModel, layoutOf, modelHash, parameterCount } from '../protocol/learning/model.ts';
 import { checkTaskContract, requirementOfTask, type Task } from '../protocol/learning/task.ts';
-import { vectorLength } from '../protocol/learning/update.ts';
+import { vectorOf } from '../protocol/learning/vector.ts';
+import { accessNow } from './access.ts';
 import { createConsentRouter } from './api/consent.ts';
 import { createOperatorRouter } from './api/operator.ts';
+import { createReceiptRouter } from './api/receipts.ts';
 import { createStatusRouter } from './api/status.ts';
 import { createRecordsCommitter } from './commitment.ts';
 import { createAnchorProposer } from './consent/anchor-proposal.ts';
 import { createAnchoring } from './consent/anchoring.ts';
 import { openConsentBook } from './consent/book.ts';
+import { createForcedWithdrawals, watchForced } from './consent/forced.ts';
 import { createInvitations } from './consent/invitations.ts';
 import { createQuotes } from './consent/quotes.ts';
 import { createReadiness } from './consent/readiness.ts';
+import { createReceiptDesk } from './consent/receipts.ts';
 import { createSelectionKeeper } from './consent/selection.ts';
 import { createConsentLogStore, createProposalStore } from './consent/stores.ts';
 import { createConsentGate } from './data/gate.ts';
@@ -39,16 +43,21 @@ import { createDrill } from './drill.ts';
 import { createFingerprintSigner } from './fingerprint.ts';
 import { createCoordinatorLink } from './link/link.ts';
 import { createParticipations } from './participation.ts';
+import { epsilonOfNextRound } from './privacy/budget.ts';
 import { createRoundFollower } from './rounds.ts';
 import { createOneTimeSealer } from './seal/once.ts';
 import { createPayloadFiles } from './seal/payload-files.ts';
 import { createSealer } from './seal/seal.ts';
+import { createDealerStates } from './train/dealer-state.ts';
+import { createBaseFetcher } from './train/fetch-base.ts';
 import { createUploadSender } from './upload.ts';
-import { createCoSigner } from './witnesses.ts';
+import { createWitnesses } from './witnesses.ts';
 
 export interface EdgeNodeOptions {
   readonly directory: string;
   readonly cacheDir: string;
+  /** Of a ceremony; the embedded single-operator setup without it. */
+  readonly artifactsDir?: string;
   readonly port: number;
   readonly rpcUrl: string;
   readonly federation: Hex;
@@ -82,7 +91,8 @@ export async function createEdgeNode(
       address: identity.address,
     });
   }
-  const artifacts = await preparePolicyCircuit({ cacheDir: options.cacheDir });
+  const { cacheDir, artifactsDir } = options;
+  const artifacts = await preparePolicyCircuit({ cacheDir, ...(artifactsDir !== undefined && { artifactsDir }) });
   await requireSameKey(artifacts.verificationKeyHash, chain);
   const store = await openStore(join(options.directory, 'store'));
 
@@ -98,6 +108,14 @@ export async function createEdgeNode(
   });
   const lastAnchor = await chain.registry.currentAnchor(identity.address);
   const drill = createDrill();
+  const witnesses = createWitnesses({
+    urls: options.witnessUrls,
+    chain,
+    identity,
+    entries: book.entries,
+    clock,
+    log,
+  });
   const anchoring = createAnchoring({
     proposer: createAnchorProposer(
       book,
@@ -105,7 +123,8 @@ export async function createEdgeNode(
       lastAnchor && { dealer: identity.address, ...pickAnchor(lastAnchor) },
     ),
     registry: chain.registry,
-    coSign: createCoSigner(options.witnessUrls, chain, identity),
+    coSign: witnesses.coSign,
+    forced: createForcedWithdrawals({ book, chain, log }),
     onRootMoved: drill.rootMoved,
     log,
   });
@@ -121,25 +140,21 @@ export async function createEdgeNode(
     log,
   });
   const participations = createParticipations(store);
+  const earlierRounds = createEarlierRounds(chain.ledger);
   const requirement = requirementOfTask(task, contract);
   const chainNowSeconds = async () => Math.max(await chain.client.blockTimestamp(), Math.floor(clock.nowMs() / 1000));
   const readiness = createReadiness({
     operationCount: () => book.state().operationCount,
     prepare: async () => {
-      const attestation = await chain.ledger.attestationOf(task.hash);
-      await selections.ensure({
-        requirement,
-        nowSeconds: await chainNowSeconds(),
-        attestedAccuracyBps: attestation?.accuracyBps,
-        epsilonAfterMilli: NO_PRIVACY_CAP,
-      });
+      const epsilonAfterMilli = await epsilonOfNextRound({ task, earlierRounds, ledger: chain.ledger });
+      const opening = { taskHash: task.hash, epsilonAfterMilli };
+      await selections.ensure(await accessNow(opening, { chain, requirement, chainNowSeconds }));
     },
     log,
   });
 
-  const layout = layoutOf(task, featureCount(contract));
   const sealer = createOneTimeSealer({
-    sealer: createSealer({ ring: await createFastestRing({ cacheDir: options.cacheDir, log }) }),
+    sealer: createSealer({ ring: await createFastestRing({ cacheDir, log }) }),
     journal: store,
     files: createPayloadFiles(join(options.directory, 'sealed')),
   });
@@ -148,7 +163,7 @@ export async function createEdgeNode(
     ...toCoordinator,
     sealer,
     task,
-    valueCount: vectorLength(parameterCount(layout), task.evaluation.histogramBins, task.update.valueBits),
+    valueCount: vectorOf(task, featureCount(contract)).length,
     log,
   });
   const follower = createRoundFollower({
@@ -166,12 +181,10 @@ export async function createEdgeNode(
       selections,
       sealer,
       participations,
+      earlierRounds,
       commitRecords: createRecordsCommitter(identity.secret),
-      fetchModel: async (hash) => {
-        const bytes = await request(`${options.coordinatorUrl}/v1/bundle/blobs/${hash.slice(2)}`);
-        if (modelHash(bytes) !== hash) throw new ConcordatError('MODEL_MISMATCH', 'the coordinator sent another model');
-        return decodeModel(bytes, layout);
-      },
+      dealerStates: createDealerStates({ store, ledger: chain.ledger, dealer: identity.address }),
+      fetchBase: createBaseFetcher(options.coordinatorUrl, task, contract),
       sendUpload: createUploadSender(toCoordinator),
       chainNowSeconds,
       takeDrill: drill.take,
@@ -190,7 +203,9 @@ export async function createEdgeNode(
   });
 
   const app = createApp();
-  app.use(createConsentRouter({ book, quotes, anchoring, onChange: readiness.changed }));
+  const desk = createReceiptDesk({ book, chain, identity, relyingParty });
+  app.use(createConsentRouter({ book, quotes, anchoring, desk, onChange: readiness.changed }));
+  app.use(createReceiptRouter({ token, book, desk, anchoring, participations }));
   app.use(createOperatorRouter({ token, gate, invitations, drill, participations }));
   app.use(
     createStatusRouter(() => ({
@@ -212,12 +227,16 @@ export async function createEdgeNode(
   link.start();
   follower.start();
   readiness.changed();
+  witnesses.remind().catch((err) => log.warn({ err }, 'witnesses were not reminded of the last anchor'));
+  const forcedWatch = watchForced({ book, chain, log }, { clock, onPending: readiness.changed });
   log.info({ url: http.url, address: identity.address, records: gate.recordCount }, 'edge node listens');
   return {
     url: http.url,
     stop: async () => {
       link.stop();
+      witnesses.stop();
       await http.close();
+      await forcedWatch.stop();
       await prover.stop();
       await follower.stop();
       await readiness.stop();

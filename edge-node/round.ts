@@ -1,25 +1,29 @@
-// One round at a dealer, in one sentence: gate, train, clip, quantise, seal, send, commit; and again when consent moved on.
-import { createHmac } from 'node:crypto';
+// One round at a dealer, in one sentence: gate, train, quantise, seal, send, commit; and again when consent moved on.
+import { createHmac, randomFillSync } from 'node:crypto';
 import type { RefusedTransaction } from '../engines/chain/client.ts';
 import type { ChainConnection } from '../engines/chain/connect.ts';
+import type { EarlierRounds } from '../engines/chain/earlier-rounds.ts';
 import type { RoundRecord } from '../engines/chain/round-ledger.ts';
 import { sealingKeysOf } from '../engines/chain/sealing-keys.ts';
 import type { Identity } from '../engines/keys/identity.ts';
 import type { Log } from '../kit/log.ts';
 import type { Hex } from '../protocol/bytes.ts';
-import type { Access } from '../protocol/consent/evaluate.ts';
 import type { Requirement } from '../protocol/consent/policy.ts';
 import { ConcordatError } from '../protocol/errors.ts';
 import type { DataContract } from '../protocol/learning/data-contract.ts';
-import type { Model } from '../protocol/learning/model.ts';
 import { packingOf, type Task } from '../protocol/learning/task.ts';
-import { clip, quantise, weightFraction } from '../protocol/learning/update.ts';
+import { addNoise, encodeUpdate } from '../protocol/learning/update.ts';
+import { accessNow } from './access.ts';
 import type { RecordsCommitment, RecordsCommitter } from './commitment.ts';
 import type { LiveSelection, SelectionKeeper } from './consent/selection.ts';
 import type { ConsentedRecord, ConsentGate } from './data/gate.ts';
 import type { Participations } from './participation.ts';
+import { requirePrivacy } from './privacy/budget.ts';
+import { noiseOf } from './privacy/noise.ts';
 import type { OneTimeSealer, StoredUpdate } from './seal/once.ts';
 import type { SealedUpdate } from './seal/seal.ts';
+import type { DealerStates } from './train/dealer-state.ts';
+import type { FetchBase, RoundBase } from './train/fetch-base.ts';
 import { trainLocally } from './train/local.ts';
 import type { UploadSender } from './upload.ts';
 
@@ -33,8 +37,10 @@ export interface RoundParts {
   readonly selections: SelectionKeeper;
   readonly sealer: OneTimeSealer;
   readonly participations: Participations;
+  readonly earlierRounds: EarlierRounds;
   readonly commitRecords: RecordsCommitter;
-  readonly fetchModel: (hash: Hex) => Promise<Model>;
+  readonly dealerStates: DealerStates;
+  readonly fetchBase: FetchBase;
   readonly sendUpload: UploadSender;
   readonly chainNowSeconds: () => Promise<number>;
   /** Set while a drill waits: this root is committed first, to be refused on the record. */
@@ -79,8 +85,9 @@ export async function takePart(round: number, record: RoundRecord, parts: RoundP
       taskHash: record.taskHash,
     });
   }
+  await requirePrivacy(round, record, parts);
   await parts.sealer.forgetBefore(round);
-  const base = await parts.fetchModel(record.baseModelHash);
+  const base = await parts.fetchBase(record.baseModelHash);
   for (let tries = 1; ; tries++) {
     try {
       return await tryOnce(round, record, base, parts);
@@ -92,7 +99,7 @@ export async function takePart(round: number, record: RoundRecord, parts: RoundP
   }
 }
 
-async function tryOnce(round: number, record: RoundRecord, base: Model, parts: RoundParts): Promise<RoundResult> {
+async function tryOnce(round: number, record: RoundRecord, base: RoundBase, parts: RoundParts): Promise<RoundResult> {
   const { task, contract, identity } = parts;
   const [startedMs, access] = [performance.now(), await accessNow(record, parts)];
   const selection = await parts.selections.ensure(access);
@@ -103,12 +110,14 @@ async function tryOnce(round: number, record: RoundRecord, base: Model, parts: R
   const trainingMs = performance.now();
   const attempt = await parts.sealer.nextAttempt(round);
   const seed = trainingSeed(identity.secret, round, attempt);
-  const local = await trainLocally({ task, contract, base, records, seed });
+  const dealerState = await parts.dealerStates.before(round, base.weights.length);
+  const local = await trainLocally({ task, contract, base, dealerState, records, seed, fillRandom: randomFillSync });
+  await parts.dealerStates.write(round, attempt, local.dealerState);
 
   const sealingMs = performance.now();
   const weight = records.length;
-  const fraction = weightFraction(weight, task.update.weightBound);
-  const update = quantise(clip(local.update, task.update.clipNorm), fraction, local.histogram, task.update.valueBits);
+  const noise = noiseOf(task, contract, randomFillSync);
+  const update = encodeUpdate(addNoise(local.update, local.vector, noise), local.vector);
   const sealed = await sealUpdate(update.values, round, attempt, record, parts);
 
   const sendingMs = performance.now();
@@ -123,22 +132,6 @@ async function tryOnce(round: number, record: RoundRecord, base: Model, parts: R
     sending: endedMs - sendingMs,
   };
   return { took: 'part', round, records: weight, bytes, gasUsed, timingsMs };
-}
-
-/** The terms of this round, as the contract will check them. */
-async function accessNow(record: RoundRecord, parts: RoundParts): Promise<Access> {
-  const [attestation, parameters, nowSeconds] = await Promise.all([
-    parts.chain.ledger.attestationOf(record.taskHash),
-    parts.chain.federation.parameters(),
-    parts.chainNowSeconds(),
-  ]);
-  const fresh = attestation && nowSeconds - attestation.attestedAt <= parameters.metricMaxAgeSeconds;
-  return {
-    requirement: parts.requirement,
-    nowSeconds,
-    attestedAccuracyBps: fresh ? attestation.accuracyBps : undefined,
-    epsilonAfterMilli: record.epsilonAfterMilli,
-  };
 }
 
 /** Decides the shuffles of this attempt; known to the dealer alone, and again after a crash. */

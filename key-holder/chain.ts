@@ -22,9 +22,12 @@ export function viewOf({ client, federation, ledger }: ChainConnection): ChainVi
   };
 }
 
+/** A coordinator that never ends a round must not keep its keys alive: a day after the deadline nobody opens it any more. */
+const GIVEN_UP_AFTER_SECONDS = 86_400;
+
 /** @param address of this key-holder, whose transactions the connection signs */
 export function keysOnChain(chain: ChainConnection, address: Hex): KeysOnChain {
-  const { federation, ledger } = chain;
+  const { client, federation, ledger } = chain;
   return {
     async currentKey() {
       const own = (await federation.keyHolders()).find((keyHolder) => keyHolder.address === address);
@@ -33,7 +36,12 @@ export function keysOnChain(chain: ChainConnection, address: Hex): KeysOnChain {
     },
     rotateKey: federation.rotateKey,
     roundCount: ledger.roundCount,
-    statusOf: async (round) => (await ledger.roundOf(round))?.status,
+    async isOver(round) {
+      const [record, nowSeconds] = await Promise.all([ledger.roundOf(round), client.blockTimestamp()]);
+      if (record === undefined) return false;
+      const ended = record.status === 'published' || record.status === 'failed';
+      return ended || nowSeconds > record.deadline + GIVEN_UP_AFTER_SECONDS;
+    },
     keyAtOpening: async (round) => (await sealingKeysOf(chain, round)).find(({ keyHolder }) => keyHolder === address),
   };
 }

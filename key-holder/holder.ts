@@ -16,8 +16,8 @@ import { refused, requireSameDealers, setHash } from '../protocol/secagg/set.ts'
 import { addShares, encodeShare } from '../protocol/secagg/shamir.ts';
 import type { Keyring } from './keys/keyring.ts';
 import { createPayloadBook, type PayloadBook } from './payloads.ts';
-import { type ChainView, type RoundFacts, readRoundFacts } from './round-facts.ts';
-import { createShareBook, foreignTo } from './shares.ts';
+import { type ChainView, createFactsReader, type RoundFacts } from './round-facts.ts';
+import { createShareBook, foreignTo, type OwnershipParts } from './shares.ts';
 import { requireTrueSum, type TrueSumParts } from './true-sum.ts';
 import { createVoucher, type Voucher } from './vouch.ts';
 
@@ -32,6 +32,7 @@ export interface KeyHolderParts {
     readonly vouch: (statement: VouchStatement) => Promise<Hex>;
   };
   readonly recoverFingerprint: TrueSumParts['recoverFingerprint'];
+  readonly recoverUpload: OwnershipParts['recoverUpload'];
   readonly chain: ChainView;
   readonly store: Pick<Store, 'get' | 'write'>;
 }
@@ -56,9 +57,10 @@ const BUCKET = 'answer';
 export function createKeyHolder(parts: KeyHolderParts): KeyHolder {
   const { address, index, keyring, sign, chain, store } = parts;
   const shares = createShareBook({ chainId: chain.chainId, ledger: chain.ledger, index });
+  const factsOf = createFactsReader(chain);
   const payloads = createPayloadBook({
     chain: { chainId: chain.chainId, ledger: chain.ledger },
-    factsOf: (round) => readRoundFacts(chain, round),
+    factsOf,
   });
   const queues = new Map<number, Promise<unknown>>();
 
@@ -66,7 +68,7 @@ export function createKeyHolder(parts: KeyHolderParts): KeyHolder {
     const { round, aggregateHash } = request;
     const stored = await store.get(keyOf(BUCKET, round));
     if (stored !== undefined) return repeat(stored, request);
-    const facts = await readRoundFacts(chain, round);
+    const facts = await factsOf(round);
     const named = request.shares.map(({ dealer }) => dealer);
     requireSameDealers(round, facts.dealers, named);
     requireCommitted(request, facts);
@@ -99,7 +101,7 @@ export function createKeyHolder(parts: KeyHolderParts): KeyHolder {
   function requireCommitted({ round, shares: entries }: AnswerRequest, { commitments }: RoundFacts): void {
     for (const entry of entries) {
       const commitment = commitments.get(entry.dealer);
-      const fault = commitment && foreignTo(entry, commitment, index);
+      const fault = commitment && foreignTo(round, entry, commitment, parts);
       if (fault !== undefined) throw refused(round, fault, entry.dealer);
     }
   }
@@ -130,7 +132,7 @@ export function createKeyHolder(parts: KeyHolderParts): KeyHolder {
   }
 
   return {
-    ...createVoucher({ address, index, keyring, shares, chain, sign: sign.vouch }),
+    ...createVoucher({ ...parts, shares, sign: sign.vouch }),
     identity: { address, index },
     takePayload: payloads.take,
     answer(request) {

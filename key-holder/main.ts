@@ -12,6 +12,7 @@ import { createLog } from '../kit/log.ts';
 import type { Hex } from '../protocol/bytes.ts';
 import { ConcordatError } from '../protocol/errors.ts';
 import { createKeyHolderRouter } from './api.ts';
+import { bindToLedger } from './bound-store.ts';
 import { keysOnChain, reviewAsTheChainMoves, viewOf } from './chain.ts';
 import { createKeyHolder } from './holder.ts';
 import { openKeyFiles } from './keys/key-files.ts';
@@ -46,6 +47,7 @@ async function runKeyHolder(options: Options): Promise<void> {
   const registered = (await chain.federation.keyHolders()).find((keyHolder) => keyHolder.address === address);
   if (registered === undefined) throw new ConcordatError('NOT_A_MEMBER', `${address} is not a registered key-holder`);
   const store = await openStore(join(options.dir, 'store'));
+  await bindToLedger(store, chain.client.chainId, chain.ledger.address);
   const keyring = createKeyring({
     chain: keysOnChain(chain, address),
     files: await openKeyFiles(join(options.dir, 'keys')),
@@ -62,6 +64,7 @@ async function runKeyHolder(options: Options): Promise<void> {
       vouch: async (statement) => signTypedStruct(privateKey, chain.domain, 'Vouch', statement),
     },
     recoverFingerprint: (statement, signature) => recoverTypedStruct(chain.domain, 'Fingerprint', statement, signature),
+    recoverUpload: (statement, signature) => recoverTypedStruct(chain.domain, 'Upload', statement, signature),
     chain: viewOf(chain),
     store,
   });

@@ -4,7 +4,7 @@ import { nodeShake128 } from '../engines/ring/shake.ts';
 import { concatBytes, type Hex } from '../protocol/bytes.ts';
 import { ConcordatError } from '../protocol/errors.ts';
 import { LIMITS, SECAGG } from '../protocol/params.ts';
-import { createFingerprinter, fingerprintChallenge } from '../protocol/secagg/fingerprint.ts';
+import { createFingerprinter, type Fingerprinter, fingerprintChallenge } from '../protocol/secagg/fingerprint.ts';
 import { createPayloadParser, HEADER_BYTES, type PayloadParser } from '../protocol/secagg/payload.ts';
 import { refused } from '../protocol/secagg/set.ts';
 import type { RoundFacts } from './round-facts.ts';
@@ -38,9 +38,13 @@ export function createPayloadBook({ chain, factsOf, capacity = MAX_FINGERPRINTS 
   const nameOf = ({ round, setHash }: RoundFacts, hash: Hex, aggregateHash: Hex) =>
     [round, setHash, aggregateHash, hash].join('/');
 
-  const challengeFor = ({ round, setHash, commitments }: RoundFacts, aggregateHash: Hex): Uint8Array => {
+  const challengeFor = (
+    { round, setHash, commitments }: RoundFacts,
+    aggregateHash: Hex,
+    blocks: number,
+  ): Uint8Array => {
     const payloadHashes = [...commitments.values()].map(({ payloadHash }) => payloadHash);
-    return fingerprintChallenge({ ...chain, round, setHash, payloadHashes, aggregateHash });
+    return fingerprintChallenge({ ...chain, round, setHash, payloadHashes, aggregateHash, blocks });
   };
 
   return {
@@ -48,7 +52,7 @@ export function createPayloadBook({ chain, factsOf, capacity = MAX_FINGERPRINTS 
       const facts = await factsOf(round);
       const known = [...facts.commitments.values()].some(({ payloadHash }) => payloadHash === hash);
       if (hash !== aggregateHash && !known) throw refused(round, `${hash} is neither the sum nor in the set`);
-      const fingerprint = await fingerprintStream(chunks, hash, challengeFor(facts, aggregateHash));
+      const fingerprint = await fingerprintStream(chunks, hash, (blocks) => challengeFor(facts, aggregateHash, blocks));
       const oldest = seen.size >= capacity ? seen.keys().next().value : undefined;
       if (oldest !== undefined) seen.delete(oldest);
       seen.set(nameOf(facts, hash, aggregateHash), { round, fingerprint });
@@ -63,11 +67,15 @@ export function createPayloadBook({ chain, factsOf, capacity = MAX_FINGERPRINTS 
 async function fingerprintStream(
   chunks: AsyncIterable<Uint8Array>,
   hash: Hex,
-  challenge: Uint8Array,
+  challengeFor: (blocks: number) => Uint8Array,
 ): Promise<Uint8Array> {
   const digest = createHash('sha256');
-  const fingerprinter = createFingerprinter(challenge, nodeShake128);
-  const parser = createSelfSizedParser((index, residues) => fingerprinter.addBlock(index, residues));
+  let fingerprinter: Fingerprinter | undefined;
+  const parser = createSelfSizedParser((blocks) => {
+    const made = createFingerprinter(challengeFor(blocks), nodeShake128);
+    fingerprinter = made;
+    return made.addBlock;
+  });
   for await (const chunk of chunks) {
     digest.update(chunk);
     parser.push(chunk);
@@ -75,11 +83,14 @@ async function fingerprintStream(
   parser.end();
   const received = `0x${digest.digest('hex')}`;
   if (received !== hash) throw malformed(`the bytes have the hash ${received}, not ${hash}`);
+  if (fingerprinter === undefined) throw malformed('it states no blocks');
   return fingerprinter.finish();
 }
 
 /** A parser for as many blocks as the header states: the key-holder does not know the task. */
-function createSelfSizedParser(onBlock: (index: number, residues: Uint32Array) => void): PayloadParser {
+function createSelfSizedParser(
+  onSize: (blocks: number) => (index: number, residues: Uint32Array) => void,
+): PayloadParser {
   let head: Uint8Array = new Uint8Array();
   let parser: PayloadParser | undefined;
   return {
@@ -87,7 +98,9 @@ function createSelfSizedParser(onBlock: (index: number, residues: Uint32Array) =
       if (parser !== undefined) return parser.push(chunk);
       head = concatBytes(head, chunk);
       if (head.length < HEADER_BYTES) return;
-      parser = createPayloadParser(statedBlocks(head), (index, _words, residues) => onBlock(index, residues));
+      const blocks = statedBlocks(head);
+      const onBlock = onSize(blocks);
+      parser = createPayloadParser(blocks, (index, _words, residues) => onBlock(index, residues));
       parser.push(head);
       head = new Uint8Array();
     },

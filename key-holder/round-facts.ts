@@ -32,11 +32,30 @@ export interface RoundFacts {
   readonly commitments: ReadonlyMap<Hex, Commitment>;
 }
 
+/** How many sets' commitments are remembered. */
+const MAX_SETS = 8;
+
+/** Reads status and set each time, and the commitments of a set once: they cannot change after it is fixed. */
+export function createFactsReader(chain: ChainView): (round: number) => Promise<RoundFacts> {
+  const known = new Map<string, ReadonlyMap<Hex, Commitment>>();
+  return async (round) => {
+    const { dealers, hash } = await readSet(chain, round);
+    const name = `${round}/${hash}`;
+    const commitments = known.get(name) ?? (await readCommitments(chain, round, dealers));
+    if (!known.has(name) && known.size >= MAX_SETS) known.delete(known.keys().next().value ?? '');
+    known.set(name, commitments);
+    return { round, setHash: hash, dealers, commitments };
+  };
+}
+
 /**
  * @throws ConcordatError SET_REFUSED the round is open, over or unknown; the set is too small, holds a stranger, a dealer
  *   without a commitment, or one payload twice
  */
-export async function readRoundFacts(chain: ChainView, round: number): Promise<RoundFacts> {
+async function readSet(
+  chain: ChainView,
+  round: number,
+): Promise<{ readonly dealers: readonly Hex[]; readonly hash: Hex }> {
   const [status, finalised, minCohort, registered] = await Promise.all([
     chain.statusOf(round),
     chain.finalisedSet(round),
@@ -45,14 +64,23 @@ export async function readRoundFacts(chain: ChainView, round: number): Promise<R
   ]);
   if (status === 'published' || status === 'failed') throw refused(round, 'the round is over');
   const dealers = requireAnswerableSet({ round, finalised, minCohort, registered });
+  return { dealers, hash: setHash(round, dealers) };
+}
+
+async function readCommitments(
+  chain: ChainView,
+  round: number,
+  dealers: readonly Hex[],
+): Promise<ReadonlyMap<Hex, Commitment>> {
+  const found = await Promise.all(dealers.map((dealer) => chain.commitmentOf(round, dealer)));
   const commitments = new Map<Hex, Commitment>();
-  for (const dealer of dealers) {
-    const commitment = await chain.commitmentOf(round, dealer);
+  dealers.forEach((dealer, i) => {
+    const commitment = found[i];
     if (commitment === undefined) throw refused(round, `${dealer} has not committed`, dealer);
     commitments.set(dealer, commitment);
-  }
+  });
   refuseCopies(round, commitments);
-  return { round, setHash: setHash(round, dealers), dealers, commitments };
+  return commitments;
 }
 
 /** Who copies another's payload is in the set twice as far as the sum goes: the other's update would stand out. */

@@ -3,20 +3,41 @@ import { openShare, type SealingKeys } from '../engines/keys/sealing.ts';
 import type { Hex } from '../protocol/bytes.ts';
 import { ConcordatError } from '../protocol/errors.ts';
 import type { AnswerRequest } from '../protocol/messages/answer.ts';
+import type { UploadStatement } from '../protocol/messages/upload.ts';
 import { decodeShare, type ShareVector } from '../protocol/secagg/shamir.ts';
 import { type ShareContext, sealedShareHash, shareAssociatedData, sharesRoot } from '../protocol/secagg/shares.ts';
 import type { Commitment } from './round-facts.ts';
 
 export type ShareEntry = AnswerRequest['shares'][number];
 
-/** Why an entry is not the upload that its dealer committed to; undefined when it is. */
-export function foreignTo(entry: ShareEntry, commitment: Commitment, index: number): string | undefined {
-  const { dealer, sealedShare, shareHashes } = entry;
+export interface OwnershipParts {
+  /** Of this key-holder. */
+  readonly index: number;
+  /** Whose EIP-712 `Upload` it is. @throws ConcordatError SIGNATURE_INVALID */
+  readonly recoverUpload: (statement: UploadStatement, signature: Hex) => Hex;
+}
+
+/**
+ * Why an entry is not the upload that its dealer committed to; undefined when it is. The dealer's own signature counts, not the
+ * endpoint's word alone: another sharesRoot for the same shares would make another test combination, and enough of those
+ * would give the shares away.
+ */
+export function foreignTo(
+  round: number,
+  entry: ShareEntry,
+  commitment: Commitment,
+  { index, recoverUpload }: OwnershipParts,
+): string | undefined {
+  const { dealer, sealedShare, shareHashes, signature } = entry;
   if (sharesRoot(shareHashes) !== commitment.sharesRoot) {
     return `the share hashes of ${dealer} are not under its sharesRoot on chain`;
   }
   if (shareHashes[index - 1] !== sealedShareHash(sealedShare)) {
     return `the sealed share of ${dealer} is not the one it committed for key-holder ${index}`;
+  }
+  const { attempt, payloadHash, sharesRoot: root } = commitment;
+  if (recoverUpload({ dealer, round, attempt, payloadHash, sharesRoot: root }, signature) !== dealer) {
+    return `the upload of ${dealer} is not signed by it`;
   }
   return undefined;
 }
@@ -65,8 +86,8 @@ export function createShareBook(parts: ShareBookParts): ShareBook {
   return {
     contextOf,
     open(round, entry, commitment, keys) {
-      // an attempt is committed once: it fixes payload and shares
-      const name = `${round}/${entry.dealer}/${commitment.attempt}/${commitment.sharesRoot}`;
+      // all that the share is bound to: under another name it is opened again, and does not
+      const name = [round, entry.dealer, commitment.attempt, commitment.payloadHash, commitment.sharesRoot].join('/');
       const known = opened.get(name);
       if (known !== undefined) return known.share;
       const share = openOne(contextOf(round, entry.dealer, commitment), entry, index, keys);
@@ -82,13 +103,14 @@ export function createShareBook(parts: ShareBookParts): ShareBook {
 }
 
 function openOne(context: ShareContext, { dealer, sealedShare }: ShareEntry, index: number, keys: SealingKeys) {
+  let plaintext: Uint8Array | undefined;
   try {
-    const plaintext = openShare(keys, sealedShare, shareAssociatedData(context, index));
-    const share = decodeShare(plaintext);
-    plaintext.fill(0);
-    return share;
+    plaintext = openShare(keys, sealedShare, shareAssociatedData(context, index));
+    return decodeShare(plaintext);
   } catch (cause) {
     const { round } = context;
     throw new ConcordatError('SHARE_UNREADABLE', `the share of ${dealer} does not open`, { round, dealer }, { cause });
+  } finally {
+    plaintext?.fill(0);
   }
 }

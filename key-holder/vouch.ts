@@ -14,7 +14,7 @@ import { testCombination, testValue } from '../protocol/secagg/linear-test.ts';
 import { refused } from '../protocol/secagg/set.ts';
 import type { Keyring } from './keys/keyring.ts';
 import type { ChainView, Commitment } from './round-facts.ts';
-import { foreignTo, type ShareBook, type ShareEntry } from './shares.ts';
+import { foreignTo, type OwnershipParts, type ShareBook, type ShareEntry } from './shares.ts';
 
 export interface VoucherParts {
   readonly address: Hex;
@@ -22,29 +22,31 @@ export interface VoucherParts {
   readonly keyring: Pick<Keyring, 'withKeys'>;
   readonly shares: ShareBook;
   readonly chain: Pick<ChainView, 'statusOf' | 'commitmentOf'>;
+  readonly recoverUpload: OwnershipParts['recoverUpload'];
   /** EIP-712 `Vouch` under the federation's domain. */
   readonly sign: (statement: VouchStatement) => Promise<Hex>;
 }
 
 export interface Voucher {
   /**
-   * The canonical CBOR of a `vouchMessage`. The combination of an upload follows from its commit, so asking again gives
-   * nothing new: nothing needs to be stored.
+   * The canonical CBOR of a `vouchMessage`. The combination of an upload follows from what its dealer signed, once an attempt,
+   * so asking again gives nothing new: nothing needs to be stored.
    * An entry that is not what its dealer has committed by now is left out: the key-holder has nothing to say about it.
    * @throws ConcordatError SET_REFUSED the round is not open, a dealer appears twice, or nothing named is committed
    */
   vouch(request: VouchRequest): Promise<Uint8Array>;
 }
 
-export function createVoucher({ address, index, keyring, shares, chain, sign }: VoucherParts): Voucher {
+export function createVoucher(parts: VoucherParts): Voucher {
+  const { address, index, keyring, shares, chain, sign } = parts;
+
   async function committed({ round, shares: entries }: VouchRequest) {
-    const found: (readonly [ShareEntry, Commitment])[] = [];
-    for (const entry of entries) {
-      const commitment = await chain.commitmentOf(round, entry.dealer);
-      if (commitment !== undefined && foreignTo(entry, commitment, index) === undefined)
-        found.push([entry, commitment]);
-    }
-    return found;
+    const commitments = await Promise.all(entries.map(({ dealer }) => chain.commitmentOf(round, dealer)));
+    return entries.flatMap((entry, i): (readonly [ShareEntry, Commitment])[] => {
+      const commitment = commitments[i];
+      const own = commitment !== undefined && foreignTo(round, entry, commitment, parts) === undefined;
+      return own ? [[entry, commitment]] : [];
+    });
   }
 
   return {

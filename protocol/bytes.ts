@@ -9,7 +9,17 @@ export type Hex = `0x${string}`;
 
 export { concatBytes, utf8ToBytes };
 
-export const toHex = (bytes: Uint8Array): Hex => `0x${bytesToHex(bytes)}`;
+const DIGITS = Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
+const SHORT_BYTES = 512;
+
+/** Short ones in one piece: pasted together digit by digit they would be chains of strings, dear to keep and to compare. */
+export function toHex(bytes: Uint8Array): Hex {
+  if (bytes.length > SHORT_BYTES) return `0x${bytesToHex(bytes)}`;
+  const codes = [0x30, 0x78];
+  for (const byte of bytes) codes.push(DIGITS[byte >> 4] ?? 0, DIGITS[byte & 15] ?? 0);
+  return String.fromCharCode(...codes) as Hex;
+}
+
 export const fromHex = (hex: Hex): Uint8Array => hexToBytes(hex.slice(2));
 export const keccak256 = (bytes: Uint8Array): Uint8Array => keccak_256(bytes);
 export const sha256 = (bytes: Uint8Array): Uint8Array => nobleSha256(bytes);

@@ -67,10 +67,26 @@ export const ERRORS = {
     meaning: 'a batch of log entries starts after the last entry that is known',
     remedy: 'send the entries from the index named in the detail',
   },
+  QUORUM_MISSING: {
+    status: 503,
+    meaning: 'fewer witnesses co-signed an anchor than the federation asks for',
+    remedy: 'start more witnesses, or read in the fields why they refuse; the identical anchor is proposed again',
+  },
   ANCHOR_MISMATCH: {
     status: 409,
     meaning: 'the recomputed consent root differs from the proposed one',
     remedy: 'replay the log from the last anchored epoch',
+  },
+  // -- privacy
+  PRIVACY_BUDGET_SPENT: {
+    status: 409,
+    meaning: 'one more round would pass the task\u2019s privacy budget',
+    remedy: 'the model stays as it is; more rounds need a new task with more noise or a larger budget',
+  },
+  PRIVACY_UNDERSTATED: {
+    status: 409,
+    meaning: 'a round states less privacy loss than its task costs',
+    remedy: 'do not take part; audit the coordinator (check 17)',
   },
   // -- secure aggregation
   PAYLOAD_MALFORMED: {

@@ -7,14 +7,7 @@ import { auc, hitsAtTop } from '../protocol/learning/metrics.ts';
 import { initialModel } from '../protocol/learning/model.ts';
 import type { Task } from '../protocol/learning/task.ts';
 import type { Row } from '../protocol/learning/validate-row.ts';
-
-/** Records as numbers. */
-export interface Examples {
-  /** rows × features */
-  readonly features: Float32Array;
-  /** 0 or 1 per row */
-  readonly labels: Uint8Array;
-}
+import { type Examples, simulateRounds } from './simulate.ts';
 
 export interface Score {
   /** Undefined when the hold-out has one label only. */
@@ -51,17 +44,23 @@ export function scoreOf(scores: Float32Array, holdOut: Examples): Score {
  * Both have converged there. Over 5 splits of CoIL over 8 dealers, AUC at 10 / 30 / 50 / 150 epochs: centralised 0.731 / 0.730
  * / 0.731 / -, local mean 0.675 / 0.668 / 0.664 / 0.659. So a lone dealer who stops early loses a little less than we report.
  */
-export const baselineEpochs = (task: Task): number => Math.max(30, task.rounds * task.strategy.localEpochs);
+const baselineEpochs = (rounds: number, localEpochs: number): number => Math.max(30, rounds * localEpochs);
 
+/** A strategy that does not train by epochs is its own baseline: a federation of one dealer. */
 async function trainAndScore(input: BaselineInput, examples: Examples, seed: string): Promise<Score> {
-  const trainer = await createTrainer(input.task, featureCount(input.contract));
-  const weights = await trainer.fit({
-    ...examples,
-    weights: initialModel(input.task, input.contract).weights,
-    seed: utf8ToBytes(seed),
-    epochs: baselineEpochs(input.task),
-  });
-  return scoreOf(trainer.score(weights, input.holdOut.features), input.holdOut);
+  const { task, contract, holdOut } = input;
+  const features = featureCount(contract);
+  const trainer = await createTrainer(task, features);
+  const initial = initialModel(task, contract).weights;
+  const score = (weights: Float32Array) => scoreOf(trainer.score(weights, holdOut.features), holdOut);
+  if (!('localEpochs' in task.strategy)) {
+    const alone = { task, features, trainer, dealers: [examples], initial, seed };
+    return score((await simulateRounds(alone, task.rounds)).weights);
+  }
+  const { localEpochs, batchSize, learningRate } = task.strategy;
+  const epochs = baselineEpochs(task.rounds, localEpochs);
+  const sgd = { epochs, batchSize, learningRate, seed: utf8ToBytes(seed) };
+  return score(await trainer.fit({ ...examples, weights: initial, ...sgd }));
 }
 
 /** Trained as if all records lay in one place: what privacy costs is the distance to this. */

@@ -8,10 +8,17 @@ const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = 
   coordinator: async (program) => (await import('../coordinator/main.ts')).registerCoordinator(program),
   edge: async (program) => (await import('../edge-node/main.ts')).registerEdge(program),
   'key-holder': async (program) => (await import('../key-holder/main.ts')).registerKeyHolder(program),
+  witness: async (program) => {
+    const witness = program
+      .command('witness')
+      .description('co-sign consent anchors, and compare what witnesses signed');
+    (await import('../witness/main.ts')).registerWitnessCommands(witness);
+  },
   audit: async (program) => {
     const audit = program.command('audit').description('re-check everything from chain and transcript');
     (await import('../auditor/cli.ts')).registerAuditCommands(audit);
   },
+  deploy: async (program) => (await import('./deploy/command.ts')).registerDeploy(program),
   ceremony: async (program) => (await import('./ceremony/command.ts')).registerCeremony(program),
   consent: async (program) => (await import('./consent/command.ts')).registerConsent(program),
   doctor: async (program) => (await import('./doctor.ts')).registerDoctor(program),

@@ -49,12 +49,23 @@ function checkActor(event: ChainEvent, before: ChainState, tally: Tally): void {
     case 'Published':
       tally.same(`${what}: sender is the coordinator`, event.at.sender, before.coordinator);
       return;
+    case 'KeyHolderReplaced':
+      checkReplacement(what, event, before, tally);
+      return;
     case 'KeyRotated':
       checkRotation(what, event, before, tally);
       return;
     default:
       return;
   }
+}
+
+/** A mistyped address gives way; a key-holder that ever had a key does not: shares may be sealed to it. */
+function checkReplacement(what: string, event: EventOf<'KeyHolderReplaced'>, before: ChainState, tally: Tally): void {
+  const { keyHolder, successor, index } = event;
+  tally.same(`${what}: index of ${keyHolder}`, index, before.keyHolders.get(keyHolder));
+  tally.holds(`${what}: ${keyHolder} never had a key`, !before.sealingKeys.has(keyHolder));
+  tally.holds(`${what}: ${successor} is not a key-holder yet`, !before.keyHolders.has(successor));
 }
 
 /** Only its holder replaces a key, by a new one, one epoch after the other: a key that came back could not be erased. */

@@ -1,4 +1,4 @@
-// 05: replaying every customer's signed operations gives exactly the consent state that each dealer anchored [CON-1] [CON-2].
+// 05: replaying every customer's signed operations gives exactly the consent state that each dealer anchored [CON-1] to [CON-4].
 import type { Hex } from '../../protocol/bytes.ts';
 import { anchoredRoot } from '../../protocol/consent/anchor.ts';
 import type { RelyingParty } from '../../protocol/consent/assertion.ts';
@@ -68,8 +68,29 @@ async function replayDealer(
     for (const field of ROOTS)
       tally.same(`${what}: ${field} anchored, against the replay`, event[field], anchor[field]);
     tally.same(`${what}: anchored root`, event.root, anchoredRoot(anchor));
+    checkAcknowledged(evidence, what, event, state, tally);
   }
   return state;
+}
+
+/** Whoever was taken out on chain is out of every bucket, or there by a later operation that its own key signed. */
+function checkAcknowledged(
+  { history }: Evidence,
+  what: string,
+  { dealer, epoch }: EventOf<'Anchored'>,
+  state: ConsentState,
+  tally: Tally,
+): void {
+  for (const [i, event] of history.events.entries()) {
+    if (event.name !== 'ForcedWithdrawalAcknowledged' || event.dealer !== dealer || event.epoch !== epoch) continue;
+    const { subject } = event;
+    const forced = eventsOf(history.events.slice(0, i), 'ForcedWithdrawal').findLast(
+      (one) => one.dealer === dealer && one.subject === subject,
+    );
+    const known = state.subject(subject);
+    const settled = forced !== undefined && (known?.digest === 0n || (known?.seq ?? 0) > forced.seq);
+    tally.holds(`${what}: forced withdrawal of ${subject} was acknowledged rightly`, settled);
+  }
 }
 
 async function admitAll(

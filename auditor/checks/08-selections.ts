@@ -5,7 +5,7 @@ import { bucketLeaf } from '../../protocol/consent/bucket.ts';
 import { type EvidenceLevel, requirementKey } from '../../protocol/consent/policy.ts';
 import { CONSENT } from '../../protocol/params.ts';
 import { type EventOf, placeName, type SelectionCall } from '../history.ts';
-import { type ChainState, foldClaims, replay } from '../replay.ts';
+import { type ChainState, foldClaims, forcedAt, replay } from '../replay.ts';
 import { type Check, createTally, type Tally } from './check.ts';
 
 const BOUNDS = ['memberCount', 'validUntil', 'accuracyFloorBps', 'privacyCapMilli'] as const;
@@ -41,6 +41,8 @@ function checkSelection(
   tally.same(`${what}: requirement`, event.requirementKey, key);
   tally.same(`${what}: number of buckets`, event.bucketCount, buckets.length);
   tally.holds(`${what}: at least one bucket`, buckets.length > 0);
+  const forced = forcedAt(before, event.dealer);
+  tally.holds(`${what}: no forced withdrawal was pending`, forced.length === 0, { got: forced.join(', ') });
 
   const leaves = buckets.map((bucket) => toHex(bucketLeaf(bucket)));
   tally.holds(`${what}: each bucket once, in ascending order of leaves`, isAscending(leaves));

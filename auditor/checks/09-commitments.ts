@@ -1,7 +1,7 @@
 // 09: every commit stood on consent that was live in that very block. Zero grace: an older root is no consent at all.
 import type { EventOf, Parameters } from '../history.ts';
 import { placeName } from '../history.ts';
-import { type ChainState, replay, selectionKey } from '../replay.ts';
+import { type ChainState, forcedAt, replay, selectionKey } from '../replay.ts';
 import { type Check, createTally, type Tally } from './check.ts';
 
 export const commitmentsCheck: Check = {
@@ -36,6 +36,8 @@ function checkCommit(event: EventOf<'Committed'>, before: ChainState, parameters
   const last = commits.get(event.dealer)?.attempt ?? 0;
   tally.holds(`${what}: attempt rises`, event.attempt > last, { expected: `over ${last}`, got: event.attempt });
 
+  const forced = forcedAt(before, event.dealer);
+  tally.holds(`${what}: no forced withdrawal was pending`, forced.length === 0, { got: forced.join(', ') });
   const current = before.anchors.get(event.dealer)?.root;
   tally.same(`${what}: root is the dealer's current one`, event.anchoredRoot, current);
   const selection = before.selections.get(selectionKey(event.dealer, opened.requirementKey));

@@ -21,9 +21,9 @@ export const uploadsCheck: Check = {
     const uploads = entriesOf(evidence.bundle, 'upload');
     for (const upload of uploads) await checkUpload(evidence, upload, genesis, tally);
     checkSets(evidence, uploads, tally);
-    checkUsedOnce(evidence, tally);
-    const notes = await checkVouches(evidence, tally);
-    return tally.result([`${uploads.length} uploads`, ...notes].join('; '));
+    const copies = checkUsedOnce(evidence, uploads, tally);
+    const notes = await checkVouches(evidence, genesis, tally);
+    return tally.result([`${uploads.length} uploads`, ...copies, ...notes].join('; '));
   },
 };
 
@@ -85,12 +85,43 @@ function checkMember(commit: EventOf<'Committed'>, holders: number, uploads: rea
   }
 }
 
-/** A ciphertext that counts twice is somebody's data counted twice, or a copy of somebody else's. */
-function checkUsedOnce({ history }: Evidence, tally: Tally): void {
-  const users = new Map<Hex, string>();
-  for (const { round, dealer, attempt, payloadHash } of eventsOf(history.events, 'Committed')) {
-    const user = `round ${round}, ${dealer}, attempt ${attempt}`;
-    tally.holds(`${user}: payload is new`, !users.has(payloadHash), { got: `also of ${users.get(payloadHash)}` });
-    users.set(payloadHash, user);
-  }
+/**
+ * A ciphertext that counts twice is somebody's data counted twice, or a copy of somebody else's. Of the commits only those count
+ * that stand for members of a set: anybody may write anybody's hash into another.
+ * @returns the commits to somebody's payload that count for nothing
+ */
+function checkUsedOnce(evidence: Evidence, uploads: readonly Upload[], tally: Tally): string[] {
+  const { events } = evidence.history;
+  const taken = new Map<Hex, string>();
+  const isNew = (name: string, payload: Hex): void => {
+    tally.holds(`${name}: payload is new`, !taken.has(payload), { got: `also of ${taken.get(payload)}` });
+    taken.set(payload, name);
+  };
+  for (const upload of uploads) isNew(nameOf(upload), upload.body.payload);
+  taken.clear();
+  const members = standingForMembers(evidence);
+  for (const commit of members) isNew(commitName(commit), commit.payloadHash);
+  const commits = eventsOf(events, 'Committed');
+  const times = new Map<Hex, number>();
+  for (const { payloadHash } of commits) times.set(payloadHash, (times.get(payloadHash) ?? 0) + 1);
+  return commits
+    .filter((commit) => !members.has(commit) && (times.get(commit.payloadHash) ?? 0) > 1)
+    .map((commit) => `${commitName(commit)}: names a payload that another commit names too, and counts for nothing`);
+}
+
+const commitName = ({ round, dealer, attempt }: EventOf<'Committed'>): string =>
+  `round ${round}, commit of ${dealer}, attempt ${attempt}`;
+
+/** What sums were made of: the commits that stood when a set was fixed, unless its round came to nothing. */
+function standingForMembers(evidence: Evidence): ReadonlySet<EventOf<'Committed'>> {
+  const abandoned = roundsGivenUp(evidence);
+  const members = new Set<EventOf<'Committed'>>();
+  replay(evidence.history.events, (event, { rounds }) => {
+    if (event.name !== 'SetFinalised' || abandoned.has(event.round)) return;
+    for (const dealer of event.dealers) {
+      const commit = rounds.get(event.round)?.commits.get(dealer);
+      if (commit !== undefined) members.add(commit);
+    }
+  });
+  return members;
 }

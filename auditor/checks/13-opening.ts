@@ -13,6 +13,7 @@ import { type Genesis, readGenesis } from '../genesis.ts';
 import { holdersAtOpening } from '../history.ts';
 import { type AuditedRound, forEachBlock, roundsWith, theEntry, wordsOf } from '../rounds.ts';
 import { type Check, createTally, type Tally } from './check.ts';
+import { whoVouchedForAll } from './vouches.ts';
 
 export const openingCheck: Check = {
   id: '13',
@@ -51,7 +52,7 @@ async function readKeySum(evidence: Evidence, { round }: AuditedRound): Promise<
   return keySum;
 }
 
-/** @returns the key-holders that were outvoted: the sum stands without them */
+/** @returns the key-holders whose answers are off: the sum stands without them */
 async function checkAnswers(
   evidence: Evidence,
   round: AuditedRound,
@@ -69,11 +70,17 @@ async function checkAnswers(
     expected: `${keyHolderThreshold} or more on one polynomial`,
     got: `none so among those of key-holders ${answers.map(({ index }) => index).join()}`,
   });
+  const off = [...malformed, ...(agreement?.off ?? [])].sort((a, b) => a - b);
+  if (off.length === 0) return [];
+  const agreeing = agreement?.agreeing.map(({ index }) => index) ?? [];
+  const isLiar = await whoVouchedForAll(evidence, round.round, agreeing);
   const names = new Map([...holdersAtOpening(evidence.history, round.round)].map(([holder, index]) => [index, holder]));
-  const outvoted = [...malformed, ...(agreement?.outvoted ?? [])].sort((a, b) => a - b);
-  return outvoted.map(
-    (index) => `${what}: key-holder ${index} (${names.get(index)}) answered falsely and was outvoted`,
-  );
+  return off.map((index) => {
+    const isAnswer = !malformed.includes(index);
+    const how = isAnswer ? 'is off the polynomial' : 'is none';
+    const why = isAnswer && !isLiar(index) ? 'it lied, or a dealer gave it a false share' : 'it answered falsely';
+    return `${what}: the answer of key-holder ${index} (${names.get(index)}) ${how}: ${why}`;
+  });
 }
 
 interface Answers {

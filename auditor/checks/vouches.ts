@@ -1,13 +1,14 @@
 // What key-holders vouched for before each set was fixed, and the linear test of every dealer's shares recomputed from it.
 import type { Hex } from '../../protocol/bytes.ts';
 import { MAX_VOUCH_BYTES, type Vouch, vouchMessage } from '../../protocol/messages/vouch.ts';
-import { judgeSharings, type TestPoint } from '../../protocol/secagg/linear-test.ts';
+import { SECAGG } from '../../protocol/params.ts';
+import { judgeSharings, sharingHolds, type TestPoint } from '../../protocol/secagg/linear-test.ts';
 import { type Evidence, entriesOf, type Located, signerOf } from '../evidence.ts';
-import { cborBlob } from '../genesis.ts';
+import { cborBlob, type Genesis } from '../genesis.ts';
 import { type EventOf, eventsOf, holdersAtOpening } from '../history.ts';
 import { replay } from '../replay.ts';
 import { roundsGivenUp } from '../rounds.ts';
-import type { Tally } from './check.ts';
+import { createTally, type Tally } from './check.ts';
 
 /** What one key-holder said of the uploads of one round. */
 interface Said {
@@ -16,12 +17,62 @@ interface Said {
   readonly vouches: readonly Vouch[];
 }
 
-/** @returns what is worth telling although nothing is wrong */
-export async function checkVouches(evidence: Evidence, tally: Tally): Promise<string[]> {
+/**
+ * @param genesis tells the task's smallest cohort
+ * @returns what is worth telling although nothing is wrong
+ */
+export async function checkVouches(evidence: Evidence, genesis: Genesis | undefined, tally: Tally): Promise<string[]> {
+  const said = await readVouches(evidence, entriesOf(evidence.bundle, 'vouch'), tally);
+  const { minCohort } = evidence.history.deployment.parameters;
+  const least = Math.max(SECAGG.minCohort, minCohort, genesis?.task.cohort.min ?? 0);
+  const notes: string[] = [];
+  for (const set of setsOf(evidence)) {
+    const ofRound = said.filter(({ round }) => round === set.round);
+    const judge = () => notes.push(...judgeSet(evidence, set, ofRound, least, tally));
+    await tally.attempt(`round ${set.round}: shares, as vouched for`, judge);
+  }
+  return notes;
+}
+
+/**
+ * Whether key-holders said of every upload of a set that their share is on the one polynomial of those who make the sum: a false
+ * answer of such a one is its own. Of another it may be that a dealer gave it a false share. What is wrong with the vouches
+ * themselves is for `checkVouches` to tell.
+ * @param agreeing indices of those whose answers make the sum
+ */
+export async function whoVouchedForAll(
+  evidence: Evidence,
+  round: number,
+  agreeing: readonly number[],
+): Promise<(index: number) => boolean> {
+  const entries = entriesOf(evidence.bundle, 'vouch').filter(({ body }) => body.round === round);
+  const said = await readVouches(evidence, entries, createTally());
+  const set = setsOf(evidence).find((one) => one.round === round);
+  const threshold = evidence.history.deployment.parameters.keyHolderThreshold;
+  if (set === undefined) return () => false;
+  const { points, ofStanding } = pointsOf(said, set.commits);
+  return (index) =>
+    set.dealers.every((dealer) => {
+      const heard = ofStanding.has(dealer) ? (points.get(dealer) ?? []) : [];
+      const own = heard.some((point) => point.index === index);
+      const compared = heard.filter((point) => point.index === index || agreeing.includes(point.index));
+      return own && compared.length > threshold && fits(compared, threshold);
+    });
+}
+
+function fits(points: readonly TestPoint[], threshold: number): boolean {
+  try {
+    return sharingHolds(points, threshold);
+  } catch {
+    return false; // no residues at all
+  }
+}
+
+async function readVouches(evidence: Evidence, entries: readonly Located<'vouch'>[], tally: Tally): Promise<Said[]> {
   const said: Said[] = [];
   const seen = new Set<string>();
   const committed = new Set(eventsOf(evidence.history.events, 'Committed').map(commitName));
-  for (const entry of entriesOf(evidence.bundle, 'vouch')) {
+  for (const entry of entries) {
     const { round, keyHolder } = entry.body;
     const what = `round ${round}, vouch of ${keyHolder}`;
     if (!tally.holds(`[TRA-4] ${what}: the only one`, !seen.has(what))) continue;
@@ -29,13 +80,7 @@ export async function checkVouches(evidence: Evidence, tally: Tally): Promise<st
     const heard = await tally.attempt(what, () => readVouch(evidence, what, entry, committed, tally));
     if (heard !== undefined) said.push(heard);
   }
-  const notes: string[] = [];
-  for (const set of setsOf(evidence)) {
-    const ofRound = said.filter(({ round }) => round === set.round);
-    const judge = () => notes.push(...judgeSet(evidence, set, ofRound, tally));
-    await tally.attempt(`round ${set.round}: shares, as vouched for`, judge);
-  }
-  return notes;
+  return said;
 }
 
 interface FixedSet {
@@ -88,11 +133,11 @@ async function readVouch(
 }
 
 /** Every member's shares were tested by enough key-holders, and are those of one secret as far as their words tell. */
-function judgeSet(evidence: Evidence, set: FixedSet, said: readonly Said[], tally: Tally): string[] {
+function judgeSet(evidence: Evidence, set: FixedSet, said: readonly Said[], least: number, tally: Tally): string[] {
   const { round, dealers, commits } = set;
   const threshold = evidence.history.deployment.parameters.keyHolderThreshold;
   const { points, ofStanding } = pointsOf(said, commits);
-  const { sound, refused, undecided } = judgeSharings(points, threshold);
+  const { sound, refused, disregarded, undecided } = judgeSharings(points, threshold, least);
   const testers = (dealer: Hex): number => (ofStanding.has(dealer) ? (points.get(dealer)?.length ?? 0) : 0);
   if (set.givenUp) {
     const wrong = dealers.filter((dealer) => testers(dealer) < threshold || !sound.includes(dealer));
@@ -105,10 +150,16 @@ function judgeSet(evidence: Evidence, set: FixedSet, said: readonly Said[], tall
     const isSound = sound.includes(dealer);
     if (enough) tally.holds(`round ${round}: the shares of ${dealer} are those of one secret`, isSound);
   }
-  if (undecided) return [`round ${round}: the vouches contradict each other for most uploads, so nobody was left out`];
+  const unable = disregarded.map(
+    (index) => `round ${round}: key-holder ${index} could not open most of its shares, so its word counts for none`,
+  );
+  if (undecided) {
+    return [...unable, `round ${round}: the vouches speak against so many uploads that nobody was left out for them`];
+  }
   // one left out may have been late: that is between it and the coordinator
   const leftOut = (list: readonly Hex[]) => list.filter((dealer) => !dealers.includes(dealer));
   return [
+    ...unable,
     ...leftOut(sound).map((dealer) => `round ${round}: ${dealer} was left out, although its shares are sound`),
     ...leftOut(refused).map((dealer) => `round ${round}: ${dealer} was left out for false shares`),
   ];
@@ -120,7 +171,10 @@ interface Points {
   readonly ofStanding: ReadonlySet<Hex>;
 }
 
-/** Of one upload per dealer, with a dealer's standing one before others: so the coordinator judged them, all together. */
+/**
+ * Of every upload that the vouches speak of, also when its dealer has committed again since: so the coordinator judges them, all
+ * together, whenever it was killed. One per dealer, a standing one before others.
+ */
 function pointsOf(said: readonly Said[], commits: FixedSet['commits']): Points {
   const byUpload = new Map<string, { readonly dealer: Hex; readonly points: TestPoint[] }>();
   for (const { round, index, vouches } of said) {

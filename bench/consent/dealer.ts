@@ -7,12 +7,13 @@ import { createInvitations } from '../../edge-node/consent/invitations.ts';
 import { createQuotes } from '../../edge-node/consent/quotes.ts';
 import { createSelectionKeeper, type SelectionKeeper } from '../../edge-node/consent/selection.ts';
 import { createConsentLogStore, createProposalStore } from '../../edge-node/consent/stores.ts';
-import { type SimulatedCustomers, simulateCustomers } from '../../examples/coil2000/customers.ts';
-import type { Population } from '../../examples/coil2000/population.ts';
 import type { ConsentRegistry } from '../../engines/chain/consent-registry.ts';
 import type { Receipt } from '../../engines/chain/receipts.ts';
+import { signTypedStruct } from '../../engines/chain/typed-data.ts';
 import { verifyPasskeySignature } from '../../engines/keys/passkey.ts';
 import { openStore } from '../../engines/store/store.ts';
+import { type SimulatedCustomers, simulateCustomers } from '../../examples/coil2000/customers.ts';
+import type { Population } from '../../examples/coil2000/population.ts';
 import { sha256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
 import { claimContext } from '../../protocol/consent/policy.ts';
 import { type Party, RELYING_PARTY, SILENT, type World } from './world.ts';
@@ -69,7 +70,10 @@ export async function openDealer(world: World, name: string): Promise<BenchDeale
   const anchoring = createAnchoring({
     proposer: createAnchorProposer(book, createProposalStore(store), undefined),
     registry,
-    coSign: async (proposal) => [(await world.witness.coSign(identity.address, proposal)).signature],
+    coSign: async (proposal) => {
+      const dealerSignature = signTypedStruct(identity.privateKey, chain.domain, 'Anchor', proposal.anchor);
+      return [(await world.witness.coSign(identity.address, { ...proposal, dealerSignature })).signature];
+    },
     onRootMoved: () => undefined,
     log: SILENT,
   });

@@ -4,8 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { shake256 } from '@noble/hashes/sha3.js';
 import { pino } from 'pino';
-import { createWitnessStore } from '../../coordinator/witness/level-store.ts';
-import { createWitness, type Witness } from '../../coordinator/witness/witness.ts';
 import { createChainClient } from '../../engines/chain/client.ts';
 import { compileContracts } from '../../engines/chain/compile.ts';
 import { type ChainConnection, connectFederation } from '../../engines/chain/connect.ts';
@@ -16,11 +14,13 @@ import { signTypedStruct } from '../../engines/chain/typed-data.ts';
 import { type Identity, loadOrCreateIdentity } from '../../engines/keys/identity.ts';
 import { verifyPasskeySignature } from '../../engines/keys/passkey.ts';
 import type { PolicyArtifacts } from '../../engines/proof/artifacts.ts';
-import { createProverPool } from '../../engines/proof/prover-pool.ts';
 import type { PolicyProver } from '../../engines/proof/prove.ts';
+import { createProverPool } from '../../engines/proof/prover-pool.ts';
 import { openStore } from '../../engines/store/store.ts';
 import { utf8ToBytes } from '../../protocol/bytes.ts';
 import { SEALING_KEY_BYTES } from '../../protocol/secagg/shares.ts';
+import { createWitnessStore } from '../../witness/level-store.ts';
+import { createWitness, type Witness } from '../../witness/witness.ts';
 
 export const RELYING_PARTY = { rpId: 'localhost', origins: ['https://localhost'] };
 export const SILENT = pino({ level: 'silent' });
@@ -89,6 +89,7 @@ export async function openWorld(artifacts: PolicyArtifacts, cacheDir: string, pr
     sign: async (anchor) =>
       signTypedStruct(coordinator.identity.privateKey, coordinator.chain.domain, 'Anchor', anchor),
     relyingPartyOf: () => RELYING_PARTY,
+    anchorOnChain: coordinator.chain.registry.currentAnchor,
   });
   const prover = createProverPool({ artifacts }, processes);
   return {

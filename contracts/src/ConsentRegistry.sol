@@ -5,13 +5,22 @@ pragma solidity ^0.8.24;
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet.sol";
 import {Requirement} from "./Requirement.sol";
+import {Withdrawal} from "./Withdrawal.sol";
 import {Params} from "./generated/Params.sol";
 import {IConsentRegistry} from "./interfaces/IConsentRegistry.sol";
 import {IFederation} from "./interfaces/IFederation.sol";
 import {IPolicyVerifier} from "./interfaces/IPolicyVerifier.sol";
 
 contract ConsentRegistry is IConsentRegistry {
+    using EnumerableSet for EnumerableSet.Bytes32Set;
+
+    struct Forced {
+        uint64 seq;
+        uint64 blockNumber;
+    }
+
     bytes32 private constant ANCHOR_TYPEHASH = keccak256(
         "Anchor(address dealer,uint64 epoch,bytes32 bucketsRoot,bytes32 subjectsRoot,bytes32 logHead,uint64 operationCount)"
     );
@@ -35,6 +44,8 @@ contract ConsentRegistry is IConsentRegistry {
     mapping(address dealer => AnchorRecord) private _anchors;
     mapping(address dealer => mapping(bytes32 requirementKey => Selection)) private _selections;
     mapping(address dealer => mapping(bytes32 requirementKey => mapping(uint256 digest => Claim))) private _claims;
+    mapping(address dealer => EnumerableSet.Bytes32Set) private _pending;
+    mapping(address dealer => mapping(bytes32 subject => Forced)) private _forced;
 
     constructor(IFederation federation_, IPolicyVerifier verifier_) {
         federation = federation_;
@@ -118,6 +129,7 @@ contract ConsentRegistry is IConsentRegistry {
     }
 
     /// @inheritdoc IConsentRegistry
+    /// @custom:property P-25 No selection while a forced withdrawal is not acknowledged.
     /// @custom:property P-10 A selection holds only buckets under the dealer's current root, each once, each claimed for
     ///                       exactly this requirement; its bounds are the strictest of theirs.
     function admitSelection(
@@ -128,6 +140,7 @@ contract ConsentRegistry is IConsentRegistry {
         bytes32[] calldata proof,
         bool[] calldata proofFlags
     ) external onlyDealer whenRunning {
+        _requireNothingPending(msg.sender);
         if (buckets.length == 0) revert NothingSelected();
         bytes32 key = Requirement.key(required0, required1, minEvidence);
         (bytes32[] memory leaves, Selection memory selection) = _fold(key, buckets);
@@ -140,6 +153,66 @@ contract ConsentRegistry is IConsentRegistry {
         selection.root = current.root;
         _selections[msg.sender][key] = selection;
         _emitSelection(key, selection, uint32(buckets.length));
+    }
+
+    /// @inheritdoc IConsentRegistry
+    /// @custom:property P-23 Only a member of a bucket under the dealer's current root is forced out, only by its own passkey, only by
+    ///                       an operation later than the one it is there with, and once at a time.
+    /// @custom:property P-24 A withdrawal is forced even while the federation is paused, and after the dealer was removed.
+    function forceWithdraw(bytes calldata operation, Assertion calldata assertion, Membership calldata membership)
+        external
+    {
+        Withdrawal.Operation memory parsed = Withdrawal.parse(operation);
+        if (parsed.newDigest != 0) revert NotAWithdrawal(parsed.newDigest);
+        bytes32 subject = Withdrawal.subjectOf(parsed);
+        if (subject != parsed.subject) revert WrongSubject(parsed.subject, subject);
+        _requireMember(parsed.dealer, subject, membership);
+        if (parsed.seq <= membership.seq) revert OperationStale(parsed.seq, membership.seq);
+        if (!_pending[parsed.dealer].add(subject)) revert AlreadyPending(parsed.dealer, subject);
+        if (!Withdrawal.isSigned(operation, assertion, parsed.x, parsed.y)) revert PasskeyRefused();
+
+        _forced[parsed.dealer][subject] = Forced(parsed.seq, uint64(block.number));
+        emit ForcedWithdrawal(
+            parsed.dealer,
+            subject,
+            parsed.seq,
+            operation,
+            assertion.authenticatorData,
+            assertion.clientDataJSON,
+            assertion.r,
+            assertion.s
+        );
+    }
+
+    /// @inheritdoc IConsentRegistry
+    /// @custom:property P-26 A forced withdrawal is cleared only by proof, under the dealer's current root, that the subject is in no
+    ///                       bucket, or there with a later operation of its own.
+    function acknowledge(address dealer, Departure[] calldata departures) external {
+        bytes32 root = _anchors[dealer].subjectsRoot;
+        for (uint256 i = 0; i < departures.length; i++) {
+            Departure calldata gone = departures[i];
+            bytes32 leaf = _leaf(abi.encode(gone.subject, uint256(0), gone.nextSubject));
+            if (!MerkleProof.verifyCalldata(gone.proof, root, leaf)) revert SubjectNotUnderRoot(gone.subject, root);
+            _clear(dealer, gone.subject);
+        }
+    }
+
+    /// @inheritdoc IConsentRegistry
+    function acknowledgeReturn(address dealer, bytes32 subject, Membership calldata membership) external {
+        _requireMember(dealer, subject, membership);
+        uint64 seq = _forced[dealer][subject].seq;
+        if (membership.seq <= seq) revert OperationStale(membership.seq, seq);
+        _clear(dealer, subject);
+    }
+
+    function pendingWithdrawals(address dealer) external view returns (PendingWithdrawal[] memory pending) {
+        uint256 count = _pending[dealer].length();
+        pending = new PendingWithdrawal[](count);
+        for (uint256 i = 0; i < count; i++) {
+            bytes32 subject = _pending[dealer].at(i);
+            Forced storage forced = _forced[dealer][subject];
+            pending[i] = PendingWithdrawal(subject, forced.seq, forced.blockNumber);
+        }
     }
 
     function currentAnchor(address dealer) external view returns (AnchorRecord memory) {
@@ -157,9 +230,9 @@ contract ConsentRegistry is IConsentRegistry {
     function standingOf(address dealer, bytes32 requirementKey)
         external
         view
-        returns (bytes32 currentRoot, Selection memory selection)
+        returns (bytes32 currentRoot, uint256 pendingCount, Selection memory selection)
     {
-        return (_anchors[dealer].root, _selections[dealer][requirementKey]);
+        return (_anchors[dealer].root, _pending[dealer].length(), _selections[dealer][requirementKey]);
     }
 
     function claimContext(address dealer) public view returns (uint256) {
@@ -195,6 +268,36 @@ contract ConsentRegistry is IConsentRegistry {
             }
             seen[i] = signer;
         }
+    }
+
+    function _requireNothingPending(address dealer) private view {
+        uint256 count = _pending[dealer].length();
+        if (count != 0) revert ForcedWithdrawalPending(dealer, count);
+    }
+
+    /// A dealer without an anchor has no root, and under no root there is nobody.
+    function _requireMember(address dealer, bytes32 subject, Membership calldata membership) private view {
+        bytes32 root = _anchors[dealer].bucketsRoot;
+        bytes32 member = _leaf(abi.encode(subject, membership.recordHash, membership.seq));
+        bytes32 bucket = _bucketLeaf(membership.bucket);
+        bool under = MerkleProof.verifyCalldata(membership.memberProof, membership.bucket.membersRoot, member)
+            && MerkleProof.verifyCalldata(membership.bucketProof, root, bucket);
+        if (!under) revert SubjectNotUnderRoot(subject, root);
+    }
+
+    function _clear(address dealer, bytes32 subject) private {
+        if (!_pending[dealer].remove(subject)) return;
+        delete _forced[dealer][subject];
+        emit ForcedWithdrawalAcknowledged(dealer, subject, _anchors[dealer].epoch);
+    }
+
+    /// Hashed twice, so that a leaf cannot pose as an inner node.
+    function _leaf(bytes memory encoded) private pure returns (bytes32) {
+        return keccak256(bytes.concat(keccak256(encoded)));
+    }
+
+    function _bucketLeaf(Bucket calldata bucket) private pure returns (bytes32) {
+        return _leaf(abi.encode(bucket.digest, bucket.membersRoot, bucket.memberCount));
     }
 
     function _requireRanges(uint256[23] calldata signals) private pure {
@@ -259,7 +362,7 @@ contract ConsentRegistry is IConsentRegistry {
         bytes32 previous = 0;
         for (uint256 i = 0; i < buckets.length; i++) {
             Bucket calldata bucket = buckets[i];
-            bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(bucket.digest, bucket.membersRoot, bucket.memberCount))));
+            bytes32 leaf = _bucketLeaf(bucket);
             if (leaf <= previous) revert BucketsNotAscending(i);
             previous = leaf;
             leaves[i] = leaf;

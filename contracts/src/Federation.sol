@@ -42,9 +42,9 @@ contract Federation is IFederation, Ownable2Step, Pausable, EIP712 {
     /// From 1; 0 is nobody's.
     mapping(address keyHolder => uint16) private _keyHolderIndex;
 
-    /// @custom:property P-02 Parameters never change; a cohort is at least three, threshold and quorum at least one.
+    /// @custom:property P-02 Parameters never change; a cohort is at least three, the threshold at least two, the quorum one.
     constructor(address operator, Parameters memory p) Ownable(operator) EIP712("Concordat", "1") {
-        if (p.minCohort < Params.MIN_COHORT || p.keyHolderThreshold == 0) revert InvalidParameters();
+        if (p.minCohort < Params.MIN_COHORT || p.keyHolderThreshold < Params.MIN_THRESHOLD) revert InvalidParameters();
         if (p.witnessQuorum == 0 || p.metricMaxAgeSeconds == 0) revert InvalidParameters();
         _minCohort = p.minCohort;
         _keyHolderThreshold = p.keyHolderThreshold;
@@ -95,10 +95,24 @@ contract Federation is IFederation, Ownable2Step, Pausable, EIP712 {
     function registerKeyHolder(address keyHolder) external onlyOwner {
         if (keyHolder == address(0)) revert ZeroAddress();
         if (_keyHolderIndex[keyHolder] != 0) revert AlreadyRegistered(keyHolder);
+        if (_keyHolders.length == Params.MAX_KEY_HOLDERS) revert TooManyKeyHolders(Params.MAX_KEY_HOLDERS);
         _keyHolders.push(KeyHolder(keyHolder, 0, 0));
         uint16 index = uint16(_keyHolders.length);
         _keyHolderIndex[keyHolder] = index;
         emit KeyHolderRegistered(keyHolder, index);
+    }
+
+    /// For a mistyped address: it would hold up every round, because a round needs everybody's key. One that ever had a key stays.
+    function replaceKeyHolder(address keyHolder, address successor) external onlyOwner {
+        uint16 index = _keyHolderIndex[keyHolder];
+        if (index == 0) revert NotRegistered(keyHolder);
+        if (successor == address(0)) revert ZeroAddress();
+        if (_keyHolderIndex[successor] != 0) revert AlreadyRegistered(successor);
+        if (_keyHolders[index - 1].keyEpoch != 0) revert KeyHolderActive(keyHolder);
+        delete _keyHolderIndex[keyHolder];
+        _keyHolderIndex[successor] = index;
+        _keyHolders[index - 1].keyHolder = successor;
+        emit KeyHolderReplaced(keyHolder, successor, index);
     }
 
     /// Not held up by the pause: a key that cannot be replaced is one that cannot be erased.

@@ -50,6 +50,7 @@ contract RoundLedger is IRoundLedger {
         if (!Requirement.isValid(required0, required1, minEvidence)) revert RequirementInvalid();
         if (epsilonAfterMilli >> Params.PRIVACY_CAP_BITS != 0) revert EpsilonOutOfRange(epsilonAfterMilli);
         if (deadline <= block.timestamp) revert DeadlinePassed(deadline);
+        if (deadline > block.timestamp + Params.MAX_ROUND_SECONDS) revert DeadlineTooFar(deadline);
         _requireBase(taskHash, baseModelHash);
 
         round = ++roundCount;
@@ -96,17 +97,26 @@ contract RoundLedger is IRoundLedger {
     }
 
     /// @inheritdoc IRoundLedger
-    /// @custom:property P-18 A round's set is fixed once: distinct dealers who committed, at least `minCohort` of them.
-    function finaliseSet(uint64 round, address[] calldata dealers) external onlyCoordinator whenRunning {
+    /// @custom:property P-18 A round's set is fixed once: distinct dealers who committed, at least `minCohort` of them, each
+    ///                       with the attempt that the coordinator names.
+    function finaliseSet(uint64 round, address[] calldata dealers, uint32[] calldata attempts)
+        external
+        onlyCoordinator
+        whenRunning
+    {
         Round storage r = _rounds[round];
         if (r.status != Status.Open) revert RoundNotOpen(round);
+        if (attempts.length != dealers.length) revert AttemptsMismatch(dealers.length, attempts.length);
         uint256 minCohort = federation.parameters().minCohort;
         if (dealers.length < minCohort) revert CohortTooSmall(dealers.length, minCohort);
         address previous = address(0);
         for (uint256 i = 0; i < dealers.length; i++) {
             address dealer = dealers[i];
             if (dealer <= previous) revert DealersNotAscending(i);
-            if (_commitments[round][dealer].attempt == 0) revert DealerNotCommitted(dealer);
+            uint32 standing = _commitments[round][dealer].attempt;
+            if (standing == 0) revert DealerNotCommitted(dealer);
+            // What was looked at is what is fixed: an attempt is committed once.
+            if (standing != attempts[i]) revert CommitMoved(dealer, attempts[i], standing);
             previous = dealer;
         }
         r.setHash = keccak256(abi.encode(round, dealers));
@@ -174,10 +184,12 @@ contract RoundLedger is IRoundLedger {
     /// @custom:property P-14 No commit under a root that is not the dealer's current one, nor with a selection under an older one.
     /// @custom:property P-15 No commit from the second on at which the first selected policy expires.
     /// @custom:property P-16 No commit while the attested accuracy is under a selected floor, missing or too old.
+    /// @custom:property P-25 No commit while a forced withdrawal is not acknowledged.
     /// @custom:property P-17 No commit whose ε passes a selected cap, nor whose weight exceeds the selected members.
     function _requireConsent(Round storage r, bytes32 anchoredRoot, uint32 weight) private view {
-        (bytes32 current, IConsentRegistry.Selection memory selection) =
+        (bytes32 current, uint256 pendingCount, IConsentRegistry.Selection memory selection) =
             registry.standingOf(msg.sender, r.requirementKey);
+        if (pendingCount != 0) revert IConsentRegistry.ForcedWithdrawalPending(msg.sender, pendingCount);
         if (anchoredRoot != current || current == 0) revert StaleRoot(anchoredRoot, current);
         if (selection.root != current) revert StaleRoot(selection.root, current);
         if (block.timestamp >= selection.validUntil) revert ConsentExpired(selection.validUntil);

@@ -98,7 +98,7 @@ abstract contract Consent is World {
     }
 
     /// By the first witnesses of the world.
-    function _quorum(State memory s) internal view returns (bytes[] memory signatures) {
+    function _quorum(State memory s) internal view virtual returns (bytes[] memory signatures) {
         signatures = new bytes[](QUORUM);
         for (uint256 i = 0; i < QUORUM; i++) {
             signatures[i] = _signature(FIRST_WITNESS + i, _digestOf(s));
@@ -111,8 +111,8 @@ abstract contract Consent is World {
         );
     }
 
-    function _context(uint256 chainId, address at, address dealer) internal pure returns (uint256) {
-        return uint256(keccak256(abi.encode(keccak256("concordat/1/policy-claim"), chainId, at, dealer))) % Params.SCALAR_FIELD;
+    function _context(uint256 chainId, address verifyingContract, address dealer) internal pure returns (uint256) {
+        return uint256(keccak256(abi.encode(keccak256("concordat/1/policy-claim"), chainId, verifyingContract, dealer))) % Params.SCALAR_FIELD;
     }
 
     function _signals(address dealer, Requirement memory r, uint256 validUntil, uint256 floor, uint256 cap)

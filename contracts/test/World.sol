@@ -22,7 +22,10 @@ abstract contract World {
     uint256 internal constant PUBLIC_KEY_BYTES = 1216;
     uint256 internal constant QUORUM = 2;
     uint32 internal constant METRIC_MAX_AGE = 3600;
+    uint256 internal constant WEEK = 604_800;
+    uint256 internal constant MOST_HOLDERS = 32;
     uint256 internal constant NO_CAP = (1 << 20) - 1;
+    uint256 internal constant FAR = 4_102_444_800;
     uint256 internal constant START = 1_800_000_000;
     bytes32 internal constant VERIFICATION_KEY_HASH = keccak256("verification key");
 
@@ -80,13 +83,13 @@ abstract contract World {
     }
 
     /// A planted mutant comes as bytecode in the environment: CONCORDAT_MUTANT_RoundLedger, …
-    function _deploy(string memory name, bytes memory args) internal returns (address at) {
+    function _deploy(string memory name, bytes memory args) internal returns (address deployed) {
         bytes memory code = VM.envOr(string.concat("CONCORDAT_MUTANT_", name), bytes(""));
         if (code.length == 0) code = VM.getCode(string.concat("contracts/src/", name, ".sol:", name));
         code = bytes.concat(code, args);
         assembly ("memory-safe") {
-            at := create(0, add(code, 32), mload(code))
-            if iszero(at) {
+            deployed := create(0, add(code, 32), mload(code))
+            if iszero(deployed) {
                 returndatacopy(0, 0, returndatasize())
                 revert(0, returndatasize())
             }

@@ -1,18 +1,15 @@
-// What registered parties send: uploads, fingerprints, anchors to co-sign. Every door below checks signature and membership itself.
+// What dealers send: uploads and fingerprints. Every door below checks signature and membership itself.
 import express, { type Request, type Router } from 'express';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { hashField } from '../../protocol/messages/fields.ts';
 import { MAX_FINGERPRINT_MESSAGE_BYTES } from '../../protocol/messages/fingerprint.ts';
 import { MAX_UPLOAD_MESSAGE_BYTES } from '../../protocol/messages/upload.ts';
-import { MAX_CO_SIGN_BYTES } from '../../protocol/messages/witness.ts';
 import type { Intake } from '../intake/intake.ts';
-import { coSignAnchor, type WitnessServiceParts } from '../witness/service.ts';
 
 export interface MemberParts {
   readonly intake: Pick<Intake, 'announce' | 'receive'>;
   /** @throws ConcordatError when the fingerprint is not one that is asked for */
   readonly takeFingerprint: (body: Uint8Array) => void;
-  readonly witness: WitnessServiceParts;
 }
 
 const CBOR = 'application/cbor';
@@ -31,10 +28,6 @@ export function createMemberRouter(parts: MemberParts): Router {
   router.post('/v1/fingerprints', cbor(MAX_FINGERPRINT_MESSAGE_BYTES), (request, response) => {
     parts.takeFingerprint(bodyOf(request.body));
     response.status(204).end();
-  });
-  router.post('/v1/witness/anchors', cbor(MAX_CO_SIGN_BYTES), async (request, response) => {
-    const { anchor, signature } = await coSignAnchor(bodyOf(request.body), parts.witness);
-    response.json({ epoch: anchor.epoch, signature });
   });
   return router;
 }

@@ -2,16 +2,16 @@
 import type { Hex } from '../../protocol/bytes.ts';
 import { decodeCbor } from '../../protocol/codec.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
-import { MAX_UPLOAD_MESSAGE_BYTES, type UploadMessage, uploadMessage } from '../../protocol/messages/upload.ts';
+import {
+  MAX_UPLOAD_MESSAGE_BYTES,
+  type UploadMessage,
+  type UploadStatement,
+  uploadMessage,
+} from '../../protocol/messages/upload.ts';
 import { sharesRoot } from '../../protocol/secagg/shares.ts';
 import type { Blobs } from '../transcript/blobs.ts';
 import { sha256 } from '../transcript/hash.ts';
-import { type AdmittedUpload, isUploadOf, type UploadStruct, type Uploads } from './uploads.ts';
-
-/** A checked message whose payload has yet to come. */
-export interface Announcement extends AdmittedUpload {
-  readonly signature: Hex;
-}
+import { type AdmittedUpload, isUploadOf, type Uploads } from './uploads.ts';
 
 /** The round that takes uploads, and how many sealed shares each has. */
 export interface OpenRound {
@@ -24,14 +24,14 @@ export interface AnnounceParts {
   readonly uploads: Uploads;
   readonly isDealer: (address: Hex) => Promise<boolean>;
   /** The address that signed (EIP-712 `Upload`). */
-  readonly recoverUpload: (upload: UploadStruct, signature: Hex) => Hex;
+  readonly recoverUpload: (upload: UploadStatement, signature: Hex) => Hex;
 }
 
 /** At most this many attempts of one dealer in one round are stored: a re-selection needs one, a crash another. */
 const MAX_ATTEMPTS = 16;
 
-/** Announcements of the open round, by payload. In memory: after a restart the dealer sends both again. */
-export type Announced = Map<Hex, Announcement>;
+/** Checked messages of the open round whose payload has yet to come, by payload. In memory: after a restart the dealer sends both again. */
+export type Announced = Map<Hex, AdmittedUpload>;
 
 /**
  * @returns whether the payload is still to be sent
@@ -53,14 +53,14 @@ export async function announceUpload(
   return stateOf(announcement, parts.uploads);
 }
 
-const stateOf = ({ payloadHash }: Announcement, uploads: Uploads) =>
+const stateOf = ({ payloadHash }: AdmittedUpload, uploads: Uploads) =>
   uploads.withPayload(payloadHash) === undefined ? 'wanted' : 'stored';
 
 async function checkMessage(
   message: UploadMessage,
   open: OpenRound | undefined,
   parts: AnnounceParts,
-): Promise<Announcement> {
+): Promise<AdmittedUpload> {
   const { dealer, round, attempt, payloadHash, sealedShares, signature } = message;
   if (!(await parts.isDealer(dealer))) throw new ConcordatError('NOT_A_MEMBER', dealer, { dealer });
   if (open?.round !== round) throw new ConcordatError('CONFLICT', `round ${round} takes no uploads`, { round });
@@ -82,12 +82,13 @@ async function checkMessage(
  * second attempt, with the same bytes would count somebody's update twice.
  * @throws ConcordatError CONFLICT
  */
-function isKnown(upload: Announcement, announced: Announced, uploads: Uploads): boolean {
+function isKnown(upload: AdmittedUpload, announced: Announced, uploads: Uploads): boolean {
   const { dealer, round, attempt, payloadHash } = upload;
   const same = (other: AdmittedUpload): boolean =>
     other.dealer === dealer && other.round === round && isUploadOf(other, upload);
   const owner = uploads.withPayload(payloadHash) ?? announced.get(payloadHash);
-  if (owner !== undefined && !same(owner)) {
+  const isTaken = owner === undefined ? uploads.hasPayload(payloadHash) : !same(owner);
+  if (isTaken) {
     throw new ConcordatError('CONFLICT', `payload ${payloadHash} is another upload’s already`, { dealer, payloadHash });
   }
   const ofAttempt =

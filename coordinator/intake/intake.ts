@@ -4,7 +4,7 @@ import type { Hex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { payloadBytes } from '../../protocol/secagg/payload.ts';
 import type { Transcript } from '../transcript/transcript.ts';
-import { type Announced, type Announcement, type AnnounceParts, announceUpload, type OpenRound } from './announce.ts';
+import { type Announced, type AnnounceParts, announceUpload, type OpenRound } from './announce.ts';
 import { receivePayload, requireLength } from './receive.ts';
 import type { AdmittedUpload } from './uploads.ts';
 
@@ -34,25 +34,17 @@ export function createIntake(parts: IntakeParts): Intake {
   const announced: Announced = new Map();
   let current: OpenRound | undefined;
 
-  const announcementOf = (payloadHash: Hex): Announcement => {
+  const announcementOf = (payloadHash: Hex): AdmittedUpload => {
     const announcement = current && announced.get(payloadHash);
     if (announcement !== undefined) return announcement;
     throw new ConcordatError('NOT_FOUND', `payload ${payloadHash} is not announced in an open round`, { payloadHash });
   };
 
-  async function admit({ signature, ...upload }: Announcement): Promise<void> {
-    const { round, dealer, attempt, payloadHash, shareHashes } = upload;
+  async function admit(upload: AdmittedUpload): Promise<void> {
+    const { round, dealer, attempt, payloadHash: payload, shareHashes, signature } = upload;
     const sealedShares = [...shareHashes];
-    await transcript.appendOnce({
-      type: 'upload',
-      round,
-      dealer,
-      attempt,
-      payload: payloadHash,
-      sealedShares,
-      signature,
-    });
-    if (uploads.withPayload(payloadHash) !== undefined) return; // two connections sent it at once
+    await transcript.appendOnce({ type: 'upload', round, dealer, attempt, payload, sealedShares, signature });
+    if (uploads.hasPayload(payload)) return; // two connections sent it at once
     uploads.add(upload);
     parts.onAdmitted(upload, payloadBytes(blocks));
   }
@@ -68,7 +60,7 @@ export function createIntake(parts: IntakeParts): Intake {
     },
     announce: (body) => announceUpload(body, current, announced, announceParts),
     async receive(payloadHash, contentLength, stream) {
-      if (uploads.withPayload(payloadHash) !== undefined) return;
+      if (uploads.hasPayload(payloadHash)) return;
       announcementOf(payloadHash);
       requireLength(contentLength, blocks);
       await receivePayload(payloadHash, blocks, stream, transcript);

@@ -33,6 +33,8 @@ export interface AnswerQuestion {
   readonly enough: number;
   /** Indices of the key-holders that answered already. */
   readonly skip: ReadonlySet<number>;
+  /** Whoever takes longer is left out. */
+  readonly withinMs: number;
 }
 
 /** Answers that arrived and verify. */

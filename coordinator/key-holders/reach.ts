@@ -28,7 +28,7 @@ const GRACE_MS = 2_000;
 
 /**
  * What the key-holders answer that are not in `skip`, one each. Whoever is away, refuses or answers wrongly is left out and
- * logged; once `enough` have answered, whoever is much slower too.
+ * logged; once `enough` have answered, whoever is much slower too, and all who take longer than `withinMs`.
  */
 export async function askEach<T extends { readonly index: number }>(
   what: {
@@ -36,14 +36,16 @@ export async function askEach<T extends { readonly index: number }>(
     readonly asking: string;
     readonly enough: number;
     readonly skip: ReadonlySet<number>;
+    /** At most; each request has a limit of its own. */
+    readonly withinMs?: number;
   },
   parts: ReachParts,
   ask: (reached: Reached) => Promise<T>,
 ): Promise<T[]> {
-  const { round, asking, enough, skip } = what;
+  const { round, asking, enough, skip, withinMs } = what;
   const answers = new Map<number, T>();
   const startedMs = performance.now();
-  const patience = lateness(() => answers.size + skip.size >= enough);
+  const patience = lateness(() => answers.size + skip.size >= enough, withinMs);
   const asked = parts.urls.map(async (url) => {
     try {
       const reached = await identify(url, parts.keyHolders);
@@ -61,9 +63,10 @@ export async function askEach<T extends { readonly index: number }>(
   return [...answers.values()].sort((a, b) => a.index - b.index);
 }
 
-/** `over` resolves some time after `look` first found that there are enough. */
-function lateness(isEnough: () => boolean) {
+/** `over` resolves some time after `look` first found that there are enough, and `withinMs` from now at the latest. */
+function lateness(isEnough: () => boolean, withinMs: number | undefined) {
   let timer: NodeJS.Timeout | undefined;
+  const latest = withinMs === undefined ? undefined : setTimeout(() => end(), withinMs);
   let end = (): void => undefined;
   const over = new Promise<void>((resolve) => {
     end = resolve;
@@ -73,7 +76,10 @@ function lateness(isEnough: () => boolean) {
     look: (tookMs: number): void => {
       if (isEnough()) timer ??= setTimeout(end, tookMs + GRACE_MS);
     },
-    stop: (): void => clearTimeout(timer),
+    stop: (): void => {
+      clearTimeout(timer);
+      clearTimeout(latest);
+    },
   };
 }
 
@@ -91,10 +97,10 @@ export function sharesFor(
   { transcript }: Pick<ReachParts, 'transcript'>,
 ): Promise<AnswerRequest['shares']> {
   return Promise.all(
-    uploads.map(async ({ dealer, shareHashes }) => {
+    uploads.map(async ({ dealer, shareHashes, signature }) => {
       const hash = shareHashes[index - 1];
       if (hash === undefined) throw new ConcordatError('NOT_FOUND', `${dealer} dealt no share to key-holder ${index}`);
-      return { dealer, sealedShare: await transcript.getBlob(hash), shareHashes: [...shareHashes] };
+      return { dealer, sealedShare: await transcript.getBlob(hash), shareHashes: [...shareHashes], signature };
     }),
   );
 }

@@ -1,21 +1,28 @@
 // The first step: the task's unfinished round, or a new one.
+import type { EarlierRounds } from '../../engines/chain/earlier-rounds.ts';
 import type { RoundRecord } from '../../engines/chain/round-ledger.ts';
-import { NO_PRIVACY_CAP } from '../../protocol/consent/policy.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
+import { epsilonAfterNextRound } from '../../protocol/learning/privacy/ledger.ts';
 import type { RoundParts } from './parts.ts';
 
-export async function openOrResume(parts: RoundParts): Promise<{ round: number; record: RoundRecord }> {
+/** @throws ConcordatError PRIVACY_BUDGET_SPENT when the task has no round left to open */
+export async function openOrResume(
+  parts: RoundParts,
+  earlierRounds: EarlierRounds,
+): Promise<{ round: number; record: RoundRecord }> {
   const { ledger, task } = parts;
   const last = await ledger.roundCount();
   const record = last === 0 ? undefined : await ledger.roundOf(last);
   if (record && (record.status === 'open' || record.status === 'finalised')) return { round: last, record };
   const baseModelHash = (await ledger.lastModelOf(task.hash)) ?? parts.initialModel;
+  const earlier = task.privacy.mode === 'none' ? [] : await earlierRounds(last + 1);
+  const epsilonAfterMilli = epsilonAfterNextRound(task, earlier);
   const deadline = (await parts.chainNowSeconds()) + Math.ceil(task.cohort.deadlineMs / 1000);
   const opened = await ledger.openRound({
     taskHash: task.hash,
     requirement: parts.requirement,
     baseModelHash,
-    epsilonAfterMilli: NO_PRIVACY_CAP,
+    epsilonAfterMilli,
     deadline,
   });
   parts.gas('openRound', opened.gasUsed);

@@ -6,10 +6,12 @@ import type { AdmittedUpload, Uploads } from '../intake/uploads.ts';
 import { awaited } from './waiting.ts';
 
 const LOOK_EVERY_MS = 20;
+/** A dealer that has sent its upload and not committed: the chain is asked about it so often. */
+const ASK_CHAIN_EVERY_MS = 250;
 
 export interface CollectParts {
-  readonly ledger: RoundLedger;
-  readonly uploads: Uploads;
+  readonly ledger: Pick<RoundLedger, 'commitOf'>;
+  readonly uploads: Pick<Uploads, 'dealers' | 'matching'>;
   readonly clock: Clock;
   /** Dealers whose link is up. */
   readonly present: () => ReadonlySet<Hex>;
@@ -27,12 +29,16 @@ export async function collectUploads(
   const { ledger, uploads, clock } = parts;
   const committed = new Map<Hex, AdmittedUpload>();
   const absentSinceMs = new Map<Hex, number>();
+  const lookedAtMs = new Map<Hex, number>();
   const look = async (dealer: Hex): Promise<void> => {
+    lookedAtMs.set(dealer, clock.nowMs());
     const commit = await ledger.commitOf(round, dealer);
     const upload = commit && uploads.matching(round, dealer, commit);
     if (upload === undefined) committed.delete(dealer);
     else committed.set(dealer, upload);
   };
+  const isDue = (dealer: Hex, nowMs: number): boolean =>
+    !committed.has(dealer) && nowMs - (lookedAtMs.get(dealer) ?? Number.NEGATIVE_INFINITY) >= ASK_CHAIN_EVERY_MS;
   while (!parts.signal.aborted) {
     const nowMs = clock.nowMs();
     const present = parts.present();
@@ -43,7 +49,7 @@ export async function collectUploads(
     await Promise.all(
       uploads
         .dealers(round)
-        .filter((dealer) => !committed.has(dealer))
+        .filter((dealer) => isDue(dealer, nowMs))
         .map(look),
     );
     const attendance = {
@@ -55,7 +61,7 @@ export async function collectUploads(
     if (awaited(attendance, nowMs).length === 0 || nowMs >= deadlineMs) break;
     await clock.sleep(LOOK_EVERY_MS, parts.signal);
   }
-  // a dealer may have committed another attempt since it was counted: what stands now is what is finalised
-  await Promise.all([...committed.keys()].map(look));
+  // a dealer may have committed since it was looked at, or another attempt since it was counted
+  await Promise.all(uploads.dealers(round).map(look));
   return [...committed.values()].sort((a, b) => (a.dealer < b.dealer ? -1 : 1));
 }

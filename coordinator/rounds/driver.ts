@@ -1,20 +1,23 @@
 // One round after the other: open, collect, vouch, fix the set, add, fingerprint, open the sum, move the model, publish. Every
 // step is decided from chain and transcript and may be repeated, so a killed coordinator goes on where it was.
+import { createEarlierRounds } from '../../engines/chain/earlier-rounds.ts';
 import type { RoundRecord } from '../../engines/chain/round-ledger.ts';
 import { sealingKeysOf } from '../../engines/chain/sealing-keys.ts';
 import { ConcordatError, type ErrorCode } from '../../protocol/errors.ts';
 import type { SealedSum } from '../aggregate/sum.ts';
 import type { AdmittedUpload } from '../intake/uploads.ts';
-import { askForVouches } from '../key-holders/vouches.ts';
+import { type AnswerQuestion, askForAnswers } from '../key-holders/answers.ts';
+import { askForVouches, type VouchQuestion } from '../key-holders/vouches.ts';
+import type { OpenedSum } from '../opening/open.ts';
 import { openOrResume } from './begin.ts';
 import { collectUploads } from './collect.ts';
 import { collectFingerprints } from './fingerprints.ts';
 import { type OpeningKeyHolders, openRoundSum } from './opening.ts';
 import type { RoundParts } from './parts.ts';
 import { publishModel } from './publish.ts';
-import { failRound, finaliseSet, type RoundSet, readSet, requireCohort, weightsOf } from './set.ts';
+import { failRound, finaliseSet, leastCohort, type RoundSet, readSet, requireCohort, weightsOf } from './set.ts';
 import { type Stopwatch, stopwatch } from './stopwatch.ts';
-import { requireVouched } from './verdict.ts';
+import { contradictsItself, requireVouched, type Vouched } from './verdict.ts';
 import { readVouches, vouchedUploads } from './vouching.ts';
 
 export interface RoundOutcome {
@@ -27,7 +30,7 @@ export interface RoundOutcome {
   readonly accuracyBps: number;
   readonly aucBps: number;
   readonly timingsMs: Readonly<Record<string, number>>;
-  /** Key-holders whose answers were off. */
+  /** Key-holders whose answers were off the polynomial: they lied, or a dealer gave them false shares. */
   readonly suspects: readonly number[];
 }
 
@@ -45,6 +48,7 @@ const MAX_REASON = 200;
 
 export function createRoundDriver(parts: RoundParts) {
   const { federation, ledger, transcript, log } = parts;
+  const earlierRounds = createEarlierRounds(ledger);
 
   async function keyHoldersNow(): Promise<OpeningKeyHolders> {
     const [{ keyHolderThreshold: threshold }, keyHolders] = await Promise.all([
@@ -68,10 +72,11 @@ export function createRoundDriver(parts: RoundParts) {
   }
 
   async function vouch(round: number, collected: readonly AdmittedUpload[]): Promise<AdmittedUpload[]> {
-    await requireCohort(collected, parts);
+    const least = await leastCohort(parts);
+    requireCohort(collected, least);
     const who = await keyHoldersNow();
-    const ask = (question: Parameters<typeof askForVouches>[0]) => askForVouches(question, { ...parts, ...who });
-    return vouchedUploads(round, collected, { ...parts, ...who, ask });
+    const ask = (question: VouchQuestion) => askForVouches(question, { ...parts, ...who });
+    return vouchedUploads(round, collected, { ...parts, ...who, least, ask });
   }
 
   async function fixSet(round: number, record: RoundRecord, watch: Stopwatch): Promise<void> {
@@ -91,24 +96,50 @@ export function createRoundDriver(parts: RoundParts) {
     return sum;
   }
 
+  /** Who lied is said of those only whose own vouches leave no other explanation. */
+  function nameSuspects(
+    round: number,
+    { suspects, usedKeyHolders }: OpenedSum,
+    { uploads }: RoundSet,
+    vouched: readonly Vouched[],
+    threshold: number,
+  ): void {
+    if (suspects.length === 0) return;
+    const liars = suspects.filter((index) => contradictsItself(index, usedKeyHolders, uploads, vouched, threshold));
+    const others = suspects.filter((index) => !liars.includes(index));
+    if (liars.length > 0) log.error({ round, keyHolders: liars }, 'these key-holders answered falsely');
+    if (others.length > 0) {
+      log.error(
+        { round, keyHolders: others },
+        'the answers of these key-holders are off the polynomial: they lied, or a dealer gave them false shares',
+      );
+    }
+  }
+
   async function finish(round: number, record: RoundRecord, watch: Stopwatch): Promise<RoundOutcome> {
     const set = await readSet(round, parts);
     const who = await keyHoldersNow();
-    requireVouched(set.uploads, await readVouches(round, { transcript, ...who }), who.threshold);
+    const vouched = await readVouches(round, { transcript, ...who });
+    requireVouched(set.uploads, vouched, who.threshold);
     const sum = await watch.time('sum', () => add(round, set));
     const fingerprints = await watch.time('fingerprints', () => collectFingerprints(round, set, sum, parts));
     const toOpen = { round, record, set, sum, fingerprints };
-    const opened = await watch.time('opening', () => openRoundSum(toOpen, who, parts));
+    const ask = (question: AnswerQuestion) => askForAnswers(question, { ...parts, ...who });
+    const opened = await watch.time('opening', () => openRoundSum(toOpen, { ...parts, ...who, ask }));
     const { suspects } = opened;
-    if (suspects.length > 0) log.error({ round, suspects }, 'answers of these key-holders were off');
-    const weights = await weightsOf(round, set, parts);
+    nameSuspects(round, opened, set, vouched, who.threshold);
+    const weights = await weightsOf(
+      round,
+      set.uploads.map(({ dealer }) => dealer),
+      parts,
+    );
     const metrics = await watch.time('publish', () => publishModel(round, record, sum, opened, weights, parts));
     return { ...outcomeOf(round, weights), status: 'published', ...metrics, timingsMs: watch.timingsMs(), suspects };
   }
 
   async function runRound(): Promise<RoundOutcome> {
     const watch = stopwatch();
-    const { round, record } = await watch.time('open', () => openOrResume(parts));
+    const { round, record } = await watch.time('open', () => openOrResume(parts, earlierRounds));
     try {
       if (record.status === 'open') await fixSet(round, record, watch);
       return await finish(round, record, watch);
@@ -126,7 +157,7 @@ export function createRoundDriver(parts: RoundParts) {
     const record = round === 0 ? undefined : await ledger.roundOf(round);
     const attestation = await ledger.attestationOf(parts.task.hash);
     if (record?.status !== 'published' || attestation?.round !== round) return undefined;
-    const weights = await weightsOf(round, await readSet(round, parts), parts);
+    const weights = await weightsOf(round, (await ledger.setOf(round))?.dealers ?? [], parts);
     const { accuracyBps, aucBps } = attestation;
     return { ...outcomeOf(round, weights), status: 'published', accuracyBps, aucBps, timingsMs: {} };
   }

@@ -94,6 +94,7 @@ async function keepTrue(
     setHash,
     payloadHashes: uploads.map(({ payloadHash }) => payloadHash),
     aggregateHash,
+    blocks: parts.blocks,
   });
   const whole = await fingerprintOfSum(challenge, residues);
   const own = new Map<Hex, Uint8Array>();

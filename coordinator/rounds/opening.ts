@@ -1,10 +1,10 @@
-// Opening the round's sum: the key-holders' answers, each written down as it comes, until there are enough.
+// Opening the round's sum: the key-holders' answers, each written down as it comes, until there are enough that open it.
 import type { KeyHolder } from '../../engines/chain/federation.ts';
 import type { RoundRecord } from '../../engines/chain/round-ledger.ts';
-import { ConcordatError } from '../../protocol/errors.ts';
+import { ConcordatError, type ErrorCode } from '../../protocol/errors.ts';
+import type { AnswerMessage } from '../../protocol/messages/answer.ts';
 import type { SealedSum } from '../aggregate/sum.ts';
-import { askForAnswers } from '../key-holders/answers.ts';
-import type { KeyHolderAnswer } from '../opening/answers.ts';
+import type { AnswerQuestion } from '../key-holders/answers.ts';
 import type { OpenedSum } from '../opening/open.ts';
 import type { Transcript } from '../transcript/transcript.ts';
 import type { Signed } from './fingerprints.ts';
@@ -13,11 +13,20 @@ import type { RoundSet } from './set.ts';
 
 /** How long a finalised round waits for enough key-holders before it is given up. */
 const PATIENCE_MS = 120_000;
+/** And how long for one more, when those that answered do not open the sum: one of them may have lied. */
+const DOUBT_MS = 15_000;
 const ASK_AGAIN_MS = 500;
+
+/** What one answer more may put right. */
+const MAY_CHANGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'SHARES_INSUFFICIENT',
+  'SHARES_INCONSISTENT',
+  'OPENING_NOISY',
+]);
 
 export interface SumToOpen {
   readonly round: number;
-  readonly record: RoundRecord;
+  readonly record: Pick<RoundRecord, 'seed'>;
   readonly set: RoundSet;
   readonly sum: SealedSum;
   readonly fingerprints: Signed;
@@ -28,59 +37,79 @@ export interface OpeningKeyHolders {
   readonly threshold: number;
 }
 
-/** @throws ConcordatError SHARES_INSUFFICIENT, and as openSum */
-export async function openRoundSum(
-  toOpen: SumToOpen,
-  { keyHolders, threshold }: OpeningKeyHolders,
-  parts: RoundParts,
-): Promise<OpenedSum> {
-  const { round, record, set, sum } = toOpen;
-  const answers = await collectAnswers(toOpen, { keyHolders, threshold }, parts);
-  const opened = parts.opener.open({
+export interface OpeningParts
+  extends OpeningKeyHolders,
+    Pick<RoundParts, 'transcript' | 'opener' | 'packing' | 'valueCount' | 'clock' | 'signal' | 'log'> {
+  readonly ask: (question: AnswerQuestion) => Promise<readonly AnswerMessage[]>;
+}
+
+type Answers = Map<number, Uint8Array>;
+
+/** @throws ConcordatError SHARES_INSUFFICIENT, and as openSum once all have answered or nobody else does */
+export async function openRoundSum(toOpen: SumToOpen, parts: OpeningParts): Promise<OpenedSum> {
+  const { round } = toOpen;
+  const { keyHolders, threshold, transcript, clock, log } = parts;
+  const answers = await readAnswers(round, keyHolders, transcript);
+  if (!(await gather(answers, threshold, clock.nowMs() + PATIENCE_MS, toOpen, parts))) {
+    throw new ConcordatError('SHARES_INSUFFICIENT', `${answers.size} of ${threshold} key-holders answered`);
+  }
+  let untilMs: number | undefined;
+  for (;;) {
+    try {
+      const opened = openWith(answers, toOpen, parts);
+      await recordOpening(round, opened, transcript);
+      return opened;
+    } catch (error) {
+      const mayChange = error instanceof ConcordatError && MAY_CHANGE.has(error.code);
+      if (!mayChange || answers.size >= keyHolders.length) throw error;
+      log.warn(
+        { round, code: error.code, answers: answers.size },
+        'these answers do not open the sum: asking for more',
+      );
+      untilMs ??= clock.nowMs() + DOUBT_MS;
+      if (!(await gather(answers, answers.size + 1, untilMs, toOpen, parts))) throw error;
+    }
+  }
+}
+
+function openWith(answers: Answers, { record, set, sum }: SumToOpen, parts: OpeningParts): OpenedSum {
+  return parts.opener.open({
     seed: record.seed,
     packing: parts.packing,
     aggregate: sum.residues,
     dealers: set.uploads.length,
     valueCount: parts.valueCount,
-    threshold,
-    answers,
+    threshold: parts.threshold,
+    answers: [...answers].map(([index, bytes]) => ({ index, bytes })),
   });
-  await recordOpening(round, opened, parts.transcript);
-  return opened;
 }
 
-async function collectAnswers(
-  { round, set, sum, fingerprints }: SumToOpen,
-  { keyHolders, threshold }: OpeningKeyHolders,
-  parts: RoundParts,
-): Promise<KeyHolderAnswer[]> {
-  const { transcript, clock, signal } = parts;
-  const { aggregateHash } = sum;
-  const answers = await readAnswers(round, keyHolders, transcript);
-  const giveUpAtMs = clock.nowMs() + PATIENCE_MS;
-  for (;;) {
+/** Asks whoever has not answered, again and again. @returns whether there are `enough` answers in time */
+async function gather(
+  answers: Answers,
+  enough: number,
+  untilMs: number,
+  { round, set: { setHash, uploads: set }, sum: { aggregateHash }, fingerprints }: SumToOpen,
+  { transcript, clock, signal, ask }: OpeningParts,
+): Promise<boolean> {
+  while (answers.size < enough) {
+    const withinMs = untilMs - clock.nowMs();
+    if (withinMs <= 0 || signal.aborted) return false;
     const skip = new Set(answers.keys());
-    const question = { round, setHash: set.setHash, set: set.uploads, aggregateHash, fingerprints, skip };
-    for (const message of await askForAnswers({ ...question, enough: threshold }, { ...parts, keyHolders })) {
+    for (const message of await ask({ round, setHash, set, aggregateHash, fingerprints, enough, skip, withinMs })) {
       const { index, keyHolder, answer: bytes, signature } = message;
       const answer = await transcript.putBlob(bytes);
       await transcript.appendOnce({ type: 'answer', round, keyHolder, aggregate: aggregateHash, answer, signature });
       answers.set(index, bytes);
     }
-    if (answers.size >= threshold) return [...answers].map(([index, bytes]) => ({ index, bytes }));
-    const missing = `${answers.size} of ${threshold} key-holders answered`;
-    if (clock.nowMs() >= giveUpAtMs || signal.aborted) throw new ConcordatError('SHARES_INSUFFICIENT', missing);
-    await clock.sleep(ASK_AGAIN_MS, signal);
+    if (answers.size < enough) await clock.sleep(ASK_AGAIN_MS, signal);
   }
+  return true;
 }
 
 /** Answers that are written down already: a second one of the same key-holder would not be taken. */
-async function readAnswers(
-  round: number,
-  keyHolders: readonly KeyHolder[],
-  transcript: Transcript,
-): Promise<Map<number, Uint8Array>> {
-  const answers = new Map<number, Uint8Array>();
+async function readAnswers(round: number, keyHolders: readonly KeyHolder[], transcript: Transcript): Promise<Answers> {
+  const answers: Answers = new Map();
   for (const { body } of transcript.entries()) {
     if (body.type !== 'answer' || body.round !== round) continue;
     const index = keyHolders.find(({ address }) => address === body.keyHolder)?.index;

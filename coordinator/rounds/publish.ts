@@ -3,8 +3,9 @@ import type { RoundRecord } from '../../engines/chain/round-ledger.ts';
 import { accuracyBpsOfHistogram, aucOfHistogram, type ScoreHistogram } from '../../protocol/learning/metrics.ts';
 import { decodeModel, encodeModel } from '../../protocol/learning/model.ts';
 import { serverStep } from '../../protocol/learning/server-optimiser.ts';
+import { decodeState, encodeState } from '../../protocol/learning/strategy-state.ts';
 import type { Task } from '../../protocol/learning/task.ts';
-import { decodeAggregate, totalWeightFraction } from '../../protocol/learning/update.ts';
+import { decodeSums, totalWeightFraction } from '../../protocol/learning/update.ts';
 import type { SealedSum } from '../aggregate/sum.ts';
 import type { OpenedSum } from '../opening/open.ts';
 import type { RoundParts } from './parts.ts';
@@ -34,19 +35,22 @@ export async function publishModel(
   return metrics;
 }
 
+/** What the strategy carries from round to round is a file that the base model names: a killed coordinator has nothing to lose. */
 async function nextModel(record: RoundRecord, opened: OpenedSum, weights: readonly number[], parts: RoundParts) {
-  const { task, layout, transcript } = parts;
+  const { task, layout, shape, vector, transcript } = parts;
   const base = decodeModel(await transcript.getBlob(record.baseModelHash), layout);
-  const { delta, histogram } = decodeAggregate(opened.values, {
-    parameters: base.weights.length,
-    bins: task.evaluation.histogramBins,
-    clipNorm: task.update.clipNorm,
-    valueBits: task.update.valueBits,
+  const { sums, histogram } = decodeSums(opened.values, vector, weights.length);
+  const next = serverStep(task, {
+    shape,
+    base: base.weights,
+    state: decodeState(base.state && (await transcript.getBlob(base.state)), base.weights.length),
+    sums,
     dealers: weights.length,
     totalWeightFraction: totalWeightFraction(weights, task.update.weightBound),
   });
-  const next = serverStep(task.strategy.name, base.weights, delta);
-  const model = await transcript.putBlob(encodeModel({ layout, weights: next.weights }));
+  const carried = encodeState(next.state);
+  const state = carried && (await transcript.putBlob(carried));
+  const model = await transcript.putBlob(encodeModel({ layout, weights: next.weights, ...(state && { state }) }));
   return { model, metrics: metricsOf(histogram, task) };
 }
 

@@ -24,6 +24,8 @@ export interface VouchingParts {
   readonly broadcast: (event: CoordinatorEvent) => void;
   readonly keyHolders: readonly KeyHolder[];
   readonly threshold: number;
+  /** The smallest set that may be fixed. */
+  readonly least: number;
   readonly ask: (question: VouchQuestion) => Promise<readonly Vouched[]>;
 }
 
@@ -40,7 +42,7 @@ export async function vouchedUploads(
   collected: readonly AdmittedUpload[],
   parts: VouchingParts,
 ): Promise<AdmittedUpload[]> {
-  const { threshold, clock, signal } = parts;
+  const { threshold, least, clock, signal } = parts;
   const recorded = await readVouches(round, parts);
   const skip = new Set(recorded.map(({ index }) => index));
   // what stands in the transcript stays: whoever it does not speak of came too late
@@ -56,7 +58,7 @@ export async function vouchedUploads(
     const vouched = [...recorded, ...fresh];
     if (vouched.length >= threshold && again.length === 0) {
       await record(round, vouched, parts);
-      const refused = announceRefused(round, judgeUploads(uploads, vouched, threshold), parts);
+      const refused = announceRefused(round, judgeUploads(vouched, threshold, least), parts);
       return unchanged.filter(({ dealer }) => !refused.has(dealer));
     }
     const missing = `${vouched.length} of ${threshold} key-holders vouched`;
@@ -111,9 +113,16 @@ export async function readVouches(
   );
 }
 
-function announceRefused(round: number, { refused, undecided }: UploadsVerdict, parts: VouchingParts) {
+function announceRefused(round: number, { refused, disregarded, undecided }: UploadsVerdict, parts: VouchingParts) {
   const { log, broadcast } = parts;
-  if (undecided) log.error({ round }, 'most sharings fail their test: a key-holder may lie; the opening will tell');
+  if (disregarded.length > 0) {
+    log.error(
+      { round, keyHolders: disregarded },
+      'most shares do not open at these key-holders: their keys are not right',
+    );
+  }
+  if (undecided)
+    log.error({ round }, 'so many sharings fail their test that a key-holder may lie; the opening will tell');
   for (const [dealer, reason] of refused) {
     log.warn({ round, dealer, reason }, 'upload left out of the set');
     broadcast({ type: 'upload-refused', round, dealer, reason });

@@ -5,18 +5,20 @@ import { toHex, uintToBytes } from '../../protocol/bytes.ts';
 import { decodeCbor } from '../../protocol/codec.ts';
 import { hexWord } from '../../protocol/consent/hex-schema.ts';
 import { EVIDENCE, type EvidenceLevel } from '../../protocol/consent/policy.ts';
-import { anchoredReceipt } from '../../protocol/consent/receipt.ts';
+import type { Receipt } from '../../protocol/consent/receipt.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { MAX_SUBMISSIONS_BYTES, submissionsMessage } from '../../protocol/messages/submissions.ts';
 import { CONSENT } from '../../protocol/params.ts';
 import type { Anchoring } from '../consent/anchoring.ts';
 import type { ConsentBook } from '../consent/book.ts';
 import type { Quotes } from '../consent/quotes.ts';
+import type { Anchored, ReceiptDesk } from '../consent/receipts.ts';
 
 export interface ConsentDoorParts {
   readonly book: ConsentBook;
   readonly quotes: Quotes;
   readonly anchoring: Anchoring;
+  readonly desk: ReceiptDesk;
   /** New operations are in: anchor and prove ahead. */
   readonly onChange: () => void;
 }
@@ -60,16 +62,28 @@ export function createConsentRouter(parts: ConsentDoorParts): Router {
     );
     parts.onChange();
     const anchored = wait ? await parts.anchoring.flush() : undefined;
+    const pending = outcomes.flatMap((outcome) => (outcome.accepted ? [outcome.receipt] : []));
+    const receipts = await receiptsOf(pending, anchored, parts.desk);
     response.json(
-      outcomes.map((outcome) => {
-        if (!outcome.accepted) return { accepted: false, code: outcome.error.code, detail: outcome.error.detail };
-        const { receipt } = outcome;
-        return {
-          accepted: true,
-          receipt: anchored ? anchoredReceipt(receipt, anchored.state, anchored.epoch) : receipt,
-        };
-      }),
+      outcomes.map((outcome) =>
+        outcome.accepted
+          ? { accepted: true, receipt: receipts.shift() }
+          : { accepted: false, code: outcome.error.code, detail: outcome.error.detail },
+      ),
     );
   });
   return router;
+}
+
+/** One customer gets the whole of it. In a batch each would carry the same stretch of log: they fetch theirs from the door. */
+async function receiptsOf(
+  pending: readonly Receipt[],
+  anchored: Anchored | undefined,
+  desk: ReceiptDesk,
+): Promise<Receipt[]> {
+  const receipts = desk.promise(pending);
+  if (anchored === undefined) return receipts;
+  const [only] = receipts;
+  if (only !== undefined && receipts.length === 1) return [await desk.complete(only, anchored)];
+  return receipts.map((receipt) => desk.withPath(receipt, anchored));
 }

@@ -5,20 +5,25 @@ import type { Hex } from '../../protocol/bytes.ts';
 import { anchoredRoot } from '../../protocol/consent/anchor.ts';
 import type { ConsentState } from '../../protocol/consent/state.ts';
 import type { AnchorProposal, AnchorProposer } from './anchor-proposal.ts';
+import type { ForcedWithdrawals } from './forced.ts';
 
 export interface AnchoringParts {
   readonly proposer: AnchorProposer;
   readonly registry: ConsentRegistry;
   /** Signatures of the witnesses over the proposed anchor (EIP-712 `Anchor`). */
   readonly coSign: (proposal: AnchorProposal) => Promise<readonly Hex[]>;
+  /** Left out only where nobody is ever forced out, as in a benchmark. */
+  readonly forced?: ForcedWithdrawals;
   /** The root that was current before the new anchor. */
   readonly onRootMoved: (previous: Hex | undefined) => void;
   readonly log: Log;
 }
 
 export interface Anchoring {
-  /** Anchors everything the book holds; resolves with the state that is then on chain. Calls queue. */
+  /** Anchors everything the book holds, withdrawals forced on chain included; resolves with the state that is then on chain. Calls queue. */
   flush(): Promise<{ readonly epoch: number; readonly state: ConsentState }>;
+  /** What is on chain now, without anchoring anything. */
+  anchored(): { readonly epoch: number; readonly state: ConsentState };
   gasUsed(): number;
 }
 
@@ -28,8 +33,13 @@ export function createAnchoring(parts: AnchoringParts): Anchoring {
 
   async function anchorAll() {
     for (;;) {
+      await parts.forced?.takeIn();
       const proposal = await parts.proposer.propose();
-      if (proposal === undefined) return parts.proposer.anchored();
+      if (proposal === undefined) {
+        const anchored = parts.proposer.anchored();
+        await parts.forced?.acknowledge(anchored.state);
+        return anchored;
+      }
       const signatures = await parts.coSign(proposal);
       const { epoch, operationCount } = proposal.anchor;
       const before = parts.proposer.anchored();
@@ -47,6 +57,7 @@ export function createAnchoring(parts: AnchoringParts): Anchoring {
       queue = result.catch(() => undefined);
       return result;
     },
+    anchored: parts.proposer.anchored,
     gasUsed: () => gasUsed,
   };
 }

@@ -1,14 +1,14 @@
 // The dealer's consent book: takes signed rules in, keeps the log, and says whose record may be used.
-import type { Hex } from '../../protocol/bytes.ts';
+import { fromHex, type Hex } from '../../protocol/bytes.ts';
 import { type Access, type Decision, evaluate } from '../../protocol/consent/evaluate.ts';
-import type { LogEntry } from '../../protocol/consent/log.ts';
+import { decodeEntry, type LogEntry } from '../../protocol/consent/log.ts';
 import { pendingReceipt, type Receipt } from '../../protocol/consent/receipt.ts';
 import { type ConsentRecord, decodeRecord } from '../../protocol/consent/record.ts';
-import type { ConsentState } from '../../protocol/consent/state.ts';
+import { type ConsentState, verifyEntry } from '../../protocol/consent/state.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { type AdmissionParts, admitSubmission, type Submission } from './admission.ts';
 import { ConsentLedger } from './ledger.ts';
-import type { ConsentLogStore } from './log-store.ts';
+import { type ConsentLogStore, NO_RECORD } from './log-store.ts';
 
 export type SubmitOutcome =
   | { readonly accepted: true; readonly receipt: Receipt }
@@ -20,14 +20,26 @@ export interface ConsentBook {
   submit(submission: Submission): Promise<Receipt>;
   /** Many at once, in order, one write; a refused one does not hold up the others. */
   submitAll(submissions: readonly Submission[]): Promise<readonly SubmitOutcome[]>;
+  /**
+   * A withdrawal that stands on chain: taken in as the customer's device signed it, without its record, which the dealer may
+   * never have seen. Durable when it resolves. @returns the log index
+   * @throws ConcordatError PASSKEY_REFUSED, CONSENT_OPERATION_REFUSED, STATE_CORRUPT for a subject this log never had
+   */
+  takeForced(entry: LogEntry): Promise<number>;
   /** State after everything taken in so far. Read only; later submissions make a new one. */
   state(): ConsentState;
   /** Log entries [from, to) without what only the dealer may see. */
   entries(from: number, to?: number): LogEntry[];
   subjectOf(customerId: string): Hex | undefined;
+  /** Of the latest operation; undefined when that came by force, without its record. */
   recordOf(customerId: string): ConsentRecord | undefined;
   /** Of the customer's latest operation, not yet anchored: see `anchoredReceipt`. */
   receiptOf(customerId: string): Receipt | undefined;
+  /** Of any log entry, not yet anchored. */
+  receiptAt(index: number): Receipt | undefined;
+  indexOfOperation(operationHash: Hex): number | undefined;
+  /** Of the subject's latest operation. */
+  latestIndexOf(subject: Hex): number | undefined;
   /** undefined for a customer who never enrolled. */
   decide(customerId: string, access: Access): Decision | undefined;
   /** Everyone enrolled, with the decision for this access. */
@@ -82,21 +94,14 @@ export async function openConsentBook(options: ConsentBookOptions): Promise<Cons
     return pendingReceipt(entry, index, head);
   };
 
-  const submitInTurn = async (submissions: readonly Submission[]): Promise<SubmitOutcome[]> => {
+  /** Whatever `work` adds to the draft is stored before the book answers with it. */
+  const withDraft = async <T>(work: (draft: ConsentLedger) => T): Promise<T> => {
     if (storeIsAhead) {
       ledger = await load();
       storeIsAhead = false;
     }
     const draft = ledger.clone();
-    const outcomes = submissions.map((submission): SubmitOutcome => {
-      try {
-        const { index } = admitSubmission(draft, submission, options);
-        return { accepted: true, receipt: receiptAt(draft, index) };
-      } catch (error) {
-        if (error instanceof ConcordatError) return { accepted: false, error };
-        throw error;
-      }
-    });
+    const result = work(draft);
     const added = draft.entries(ledger.length, draft.length);
     if (added.length > 0) {
       storeIsAhead = true;
@@ -104,7 +109,26 @@ export async function openConsentBook(options: ConsentBookOptions): Promise<Cons
       storeIsAhead = false;
       ledger = draft;
     }
-    return outcomes;
+    return result;
+  };
+
+  const submitTo = (draft: ConsentLedger, submission: Submission): SubmitOutcome => {
+    try {
+      const { index } = admitSubmission(draft, submission, options);
+      return { accepted: true, receipt: receiptAt(draft, index) };
+    } catch (error) {
+      if (error instanceof ConcordatError) return { accepted: false, error };
+      throw error;
+    }
+  };
+
+  const takeForced = (draft: ConsentLedger, entry: LogEntry): number => {
+    const decoded = decodeEntry(entry);
+    const { subject } = decoded.operation;
+    const customerId = draft.customerOf(subject);
+    if (customerId === undefined) throw new ConcordatError('STATE_CORRUPT', 'forced out, but never in', { subject });
+    verifyEntry(decoded, options.relyingParty, options.verifySignature);
+    return draft.take({ customerId, record: NO_RECORD, ...entry }, decoded);
   };
 
   const decideDigest = (digest: bigint, access: Access): Decision => {
@@ -120,7 +144,9 @@ export async function openConsentBook(options: ConsentBookOptions): Promise<Cons
       if (!outcome.accepted) throw outcome.error;
       return outcome.receipt;
     },
-    submitAll: (submissions) => inTurn(() => submitInTurn(submissions)),
+    submitAll: (submissions) =>
+      inTurn(() => withDraft((draft) => submissions.map((submission) => submitTo(draft, submission)))),
+    takeForced: (entry) => inTurn(() => withDraft((draft) => takeForced(draft, entry))),
     state: () => ledger.state,
     entries: (from, to = ledger.length) =>
       ledger.entries(from, to).map(({ operation, assertion }) => ({ operation, assertion })),
@@ -128,12 +154,15 @@ export async function openConsentBook(options: ConsentBookOptions): Promise<Cons
     recordOf(customerId) {
       const index = latestIndex(ledger, customerId);
       const entry = index === undefined ? undefined : ledger.entry(index);
-      return entry === undefined ? undefined : decodeRecord(entry.record);
+      return entry === undefined || entry.record.length === 0 ? undefined : decodeRecord(entry.record);
     },
     receiptOf(customerId) {
       const index = latestIndex(ledger, customerId);
       return index === undefined ? undefined : receiptAt(ledger, index);
     },
+    receiptAt: (index) => (index >= 0 && index < ledger.length ? receiptAt(ledger, index) : undefined),
+    indexOfOperation: (operationHash) => ledger.indexOfOperation(fromHex(operationHash)),
+    latestIndexOf: (subject) => ledger.latestIndexOf(subject),
     decide(customerId, access) {
       const subject = ledger.subjectOf(customerId);
       const digest = subject === undefined ? undefined : ledger.state.subject(subject)?.digest;

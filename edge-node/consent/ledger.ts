@@ -3,6 +3,7 @@ import { type Hex, toHex } from '../../protocol/bytes.ts';
 import { type DecodedEntry, decodeEntry } from '../../protocol/consent/log.ts';
 import type { Policy } from '../../protocol/consent/policy.ts';
 import { decodeRecord, policyOfRecord } from '../../protocol/consent/record.ts';
+import { SharedMap } from '../../protocol/consent/shared-map.ts';
 import { ConsentState } from '../../protocol/consent/state.ts';
 import type { StoredConsent } from './log-store.ts';
 
@@ -11,10 +12,10 @@ export class ConsentLedger {
   state: ConsentState;
   #entries: StoredConsent[] = [];
   #heads: Hex[] = []; // log head after each entry
-  #indexOf = new Map<string, number>(); // operation hash -> log index
-  #subjectOf = new Map<string, Hex>(); // customer -> current subject
-  #customerOf = new Map<Hex, string>();
-  #latest = new Map<Hex, number>(); // subject -> log index
+  #indexOf = new SharedMap<string, number>(); // operation hash -> log index
+  #subjectOf = new SharedMap<string, Hex>(); // customer -> current subject
+  #customerOf = new SharedMap<Hex, string>();
+  #latest = new SharedMap<Hex, number>(); // subject -> log index
 
   constructor(dealer: Hex) {
     this.state = ConsentState.empty(dealer);
@@ -25,10 +26,10 @@ export class ConsentLedger {
     copy.state = this.state.clone();
     copy.#entries = [...this.#entries];
     copy.#heads = [...this.#heads];
-    copy.#indexOf = new Map(this.#indexOf);
-    copy.#subjectOf = new Map(this.#subjectOf);
-    copy.#customerOf = new Map(this.#customerOf);
-    copy.#latest = new Map(this.#latest);
+    copy.#indexOf = this.#indexOf.clone();
+    copy.#subjectOf = this.#subjectOf.clone();
+    copy.#customerOf = this.#customerOf.clone();
+    copy.#latest = this.#latest.clone();
     return copy;
   }
 
@@ -37,6 +38,7 @@ export class ConsentLedger {
     const ledger = new ConsentLedger(dealer);
     for (const entry of stored) {
       ledger.take(entry, decodeEntry(entry));
+      if (entry.record.length === 0) continue;
       const policy = policyOfRecord(decodeRecord(entry.record));
       if (policy.grants !== 0n) onPolicy(policy);
     }
@@ -86,7 +88,7 @@ export class ConsentLedger {
   }
 
   /** Each customer's current subject, in the order of enrolment. */
-  customers(): IterableIterator<[customerId: string, subject: Hex]> {
+  customers(): Iterable<[customerId: string, subject: Hex]> {
     return this.#subjectOf.entries();
   }
 

@@ -4,9 +4,11 @@ import type { LogEntry } from '../../protocol/consent/log.ts';
 export interface StoredConsent extends LogEntry {
   /** The dealer's own name for the customer; never leaves the edge node. */
   readonly customerId: string;
-  /** The CSA record, canonical JSON. */
+  /** The CSA record, canonical JSON; NO_RECORD for a withdrawal that came by force. */
   readonly record: Uint8Array;
 }
+
+export const NO_RECORD: Uint8Array = new Uint8Array();
 
 export interface ConsentLogStore {
   /** All of them or none, durable when the promise resolves. `firstIndex` = number of entries stored before. */

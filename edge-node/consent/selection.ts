@@ -111,7 +111,9 @@ export function createSelectionKeeper(parts: SelectionParts): SelectionKeeper {
     });
     const startedMs = performance.now();
     // all at once: the prover queues them, and one is admitted while the next is made
-    const outcomes = await Promise.allSettled(planClaims(policies).map((planned) => proveAndAdmit(requirement, planned)));
+    const outcomes = await Promise.allSettled(
+      planClaims(policies).map((planned) => proveAndAdmit(requirement, planned)),
+    );
     const failed = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
     const provenAtMs = outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : startedMs));

@@ -10,7 +10,13 @@ import { payloadHeader } from '../../protocol/secagg/payload.ts';
 import { PACKED_WORDS_PER_BLOCK, packResidues } from '../../protocol/secagg/residue-bits.ts';
 import { CBD_POLYNOMIAL_BYTES, sampleCbd } from '../../protocol/secagg/sampling.ts';
 import { checkThreshold, encodeShare, shareSecret } from '../../protocol/secagg/shamir.ts';
-import { type ShareContext, sealedShareHash, shareAssociatedData, sharesRoot } from '../../protocol/secagg/shares.ts';
+import {
+  SEALED_SHARE_BYTES,
+  type ShareContext,
+  sealedShareHash,
+  shareAssociatedData,
+  sharesRoot,
+} from '../../protocol/secagg/shares.ts';
 
 /** A key-holder as registered on chain. */
 export interface Recipient {
@@ -137,19 +143,47 @@ function copyValues(values: ArrayLike<number>, from: number, out: Uint16Array): 
   for (let i = 0; i < out.length; i++) out[i] = values[from + i] ?? 0;
 }
 
+/**
+ * A key that cannot be sealed to is its key-holder's own fault: it gets random bytes instead, and cannot answer. It must not
+ * keep everybody from sealing.
+ * @throws ConcordatError KEY_WEAK when fewer usable keys than the threshold are left
+ */
 function sealShares(request: SealRequest, hash: Hex, secret: Int32Array, random: FillRandom): Uint8Array[] {
-  const shares = shareSecret(secret, request.keyHolders.length, request.threshold, random);
-  return request.keyHolders.map(({ index, publicKey }, i) => {
-    const share = shares[i] ?? new Uint16Array();
-    const plaintext = encodeShare(share);
-    share.fill(0);
-    const sealed = sealShare(
-      publicKey,
-      plaintext,
-      shareAssociatedData({ ...request, payloadHash: hash }, index),
-      random,
-    );
+  const { keyHolders, threshold } = request;
+  const shares = shareSecret(secret, keyHolders.length, threshold, random);
+  try {
+    const sealed = keyHolders.map((recipient, i) => sealOne(request, hash, recipient, shares[i], random));
+    const unusable = keyHolders.filter((_, i) => sealed[i] === undefined).map(({ index }) => index);
+    if (keyHolders.length - unusable.length < threshold) {
+      throw new ConcordatError('KEY_WEAK', `the keys of key-holders ${unusable.join(', ')} cannot be sealed to`);
+    }
+    return sealed.map((share) => share ?? noise(random));
+  } finally {
+    for (const share of shares) share.fill(0);
+  }
+}
+
+/** undefined when the recipient's key is none. */
+function sealOne(
+  request: SealRequest,
+  payloadHash: Hex,
+  { index, publicKey }: Recipient,
+  share: Uint16Array | undefined,
+  random: FillRandom,
+): Uint8Array | undefined {
+  const plaintext = encodeShare(share ?? new Uint16Array());
+  try {
+    return sealShare(publicKey, plaintext, shareAssociatedData({ ...request, payloadHash }, index), random);
+  } catch (error) {
+    if (error instanceof ConcordatError && error.code === 'KEY_WEAK') return undefined;
+    throw error;
+  } finally {
     plaintext.fill(0);
-    return sealed;
-  });
+  }
+}
+
+function noise(random: FillRandom): Uint8Array {
+  const bytes = new Uint8Array(SEALED_SHARE_BYTES);
+  random(bytes);
+  return bytes;
 }

@@ -1,29 +1,41 @@
-// One dealer's part of a round's learning: score the base model on the consented records, then train from it.
+// One dealer's part of a round's learning: score the base model on the consented records, then what the strategy asks for.
 import { createTrainer } from '../../engines/tensor/train.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import type { DataContract } from '../../protocol/learning/data-contract.ts';
 import { featureCount, featurise, labelsOf } from '../../protocol/learning/features.ts';
 import { histogramOf, type ScoreHistogram } from '../../protocol/learning/metrics.ts';
-import type { Model } from '../../protocol/learning/model.ts';
+import { strategyOf } from '../../protocol/learning/strategies/registry.ts';
+import type { StrategyState } from '../../protocol/learning/strategies/strategy.ts';
 import type { Task } from '../../protocol/learning/task.ts';
-import { type LocalUpdate, localUpdate } from '../../protocol/learning/update.ts';
+import { type IntegerUpdate, quantise, type Vector, weightFraction } from '../../protocol/learning/update.ts';
 import type { Row } from '../../protocol/learning/validate-row.ts';
+import { shapeOf, vectorOf } from '../../protocol/learning/vector.ts';
+import type { FillRandom } from '../../protocol/secagg/block.ts';
 import type { ConsentedRecord } from '../data/gate.ts';
+import type { RoundBase } from './fetch-base.ts';
 
 export interface LocalTraining {
   readonly task: Task;
   readonly contract: DataContract;
-  readonly base: Model;
+  readonly base: Pick<RoundBase, 'weights' | 'serverState'>;
+  /** This dealer's own, from the last round that counted. */
+  readonly dealerState: StrategyState;
   /** At least one. Their order matters to the bits: give them as the gate does. */
   readonly records: readonly ConsentedRecord[];
   /** The committed seed of this dealer, round and attempt: it decides the shuffles. */
   readonly seed: Uint8Array;
+  /** The system's CSPRNG. */
+  readonly fillRandom: FillRandom;
   /** Called after each epoch, from 1. */
   readonly onEpoch?: (epoch: number) => void;
 }
 
 export interface LocalResult {
-  readonly update: LocalUpdate;
+  /** Before noise. */
+  readonly update: IntegerUpdate;
+  readonly vector: Vector;
+  /** To be kept for the next round, if this attempt counts. */
+  readonly dealerState: StrategyState;
   /** Scores of the *base* model over the same records: what the federation's accuracy is computed from. */
   readonly histogram: ScoreHistogram;
   readonly recordCount: number;
@@ -31,27 +43,39 @@ export interface LocalResult {
 }
 
 /**
- * Deterministic: the same input gives the same bits, so that a round can be replayed.
- * @throws ConcordatError COHORT_TOO_SMALL without a record, TRAINING_DIVERGED, MODEL_MISMATCH, TENSOR_BACKEND_WRONG
+ * Deterministic but for what a strategy draws from `fillRandom`: the same input gives the same bits, so a round can be replayed.
+ * @throws ConcordatError COHORT_TOO_SMALL without a record, TRAINING_DIVERGED, MODEL_MISMATCH, TENSOR_BACKEND_WRONG,
+ * VALUE_OUT_OF_RANGE
  */
 export async function trainLocally(input: LocalTraining): Promise<LocalResult> {
-  const { task, contract, base, seed, onEpoch } = input;
+  const { task, contract, base, dealerState, seed, fillRandom, onEpoch } = input;
   if (input.records.length === 0) throw new ConcordatError('COHORT_TOO_SMALL', 'no record is covered by consent');
   const rows = input.records.map((record) => record.row);
+  const width = featureCount(contract);
   const features = featuresOf(contract, rows);
   const labels = labelsOf(contract, rows);
-  const trainer = await createTrainer(task, featureCount(contract));
-  const histogram = histogramOf(trainer.score(base.weights, features), labels, task.evaluation.histogramBins);
-  const trained = await trainer.fit({
-    weights: base.weights,
+  const trainer = await createTrainer(task, width);
+  const contribution = await strategyOf(task).contribute({
+    shape: shapeOf(task, width),
+    base: base.weights,
+    serverState: base.serverState,
+    dealerState,
     features,
     labels,
+    weightFraction: weightFraction(rows.length, task.update.weightBound),
     seed,
-    epochs: task.strategy.localEpochs,
+    fillRandom,
+    trainer,
     ...(onEpoch && { onEpoch }),
   });
+  const vector = vectorOf(task, width);
+  const [{ length: bins }] = vector.evaluation; // none when the strategy sends its own counts
+  const scores = bins > 0 ? trainer.score(base.weights, features) : [];
+  const histogram = histogramOf(scores, labels, bins);
   return {
-    update: localUpdate(base.weights, trained),
+    update: quantise(contribution.parts, histogram, vector),
+    vector,
+    dealerState: contribution.dealerState,
     histogram,
     recordCount: rows.length,
     positiveCount: labels.reduce((sum, label) => sum + label, 0),

@@ -1,7 +1,10 @@
-// The ConsentRegistry contract in the domain's terms: anchors, policy claims, selections.
-import type { Hex } from '../../protocol/bytes.ts';
+// The ConsentRegistry contract in the domain's terms: anchors, policy claims, selections, forced withdrawals.
+import { type Hex, toHex } from '../../protocol/bytes.ts';
+import type { Assertion } from '../../protocol/consent/assertion.ts';
 import type { Bucket } from '../../protocol/consent/bucket.ts';
+import type { Departure } from '../../protocol/consent/forced.ts';
 import { type Requirement, splitGrants } from '../../protocol/consent/policy.ts';
+import type { MembershipProof } from '../../protocol/consent/state.ts';
 import type { ChainClient } from './client.ts';
 import { consentRegistryAt } from './contracts.ts';
 import type { Receipt } from './receipts.ts';
@@ -51,11 +54,31 @@ export interface Selection extends Bounds {
   readonly memberCount: number;
 }
 
+export interface ForcedRequest {
+  /** Canonical CBOR, as the customer signed it. */
+  readonly operation: Uint8Array;
+  readonly assertion: Assertion;
+  readonly membership: MembershipProof;
+}
+
+/** A forced withdrawal that the dealer has not acknowledged. */
+export interface PendingWithdrawal {
+  readonly subject: Hex;
+  /** Of the withdrawal. */
+  readonly seq: number;
+  /** Where its event stands. */
+  readonly blockNumber: number;
+}
+
 export interface ConsentRegistry {
   readonly address: Hex;
   anchor(state: AnchorState, witnessSignatures: readonly Hex[]): Promise<Receipt>;
   admitPolicies(proof: PolicyProof): Promise<Receipt>;
   admitSelection(request: SelectionRequest): Promise<Receipt>;
+  forceWithdraw(request: ForcedRequest): Promise<Receipt>;
+  acknowledge(dealer: Hex, departures: readonly Departure[]): Promise<Receipt>;
+  acknowledgeReturn(dealer: Hex, subject: Hex, membership: MembershipProof): Promise<Receipt>;
+  pendingWithdrawals(dealer: Hex): Promise<PendingWithdrawal[]>;
   federation(): Promise<Hex>;
   verifier(): Promise<Hex>;
   /** undefined: never anchored. */
@@ -80,10 +103,29 @@ export function createConsentRegistry(client: ChainClient, address: Hex): Consen
       client.send(contract, 'admitSelection', [
         ...splitGrants(requirement.required),
         requirement.minEvidence,
-        buckets.map(({ digest, membersRoot, memberCount }) => [digest, membersRoot, memberCount]),
+        buckets.map(bucketArg),
         proof,
         proofFlags,
       ]),
+    forceWithdraw: ({ operation, assertion, membership }) =>
+      client.send(contract, 'forceWithdraw', [toHex(operation), assertionArg(assertion), membershipArg(membership)]),
+    acknowledge: (dealer, departures) =>
+      client.send(contract, 'acknowledge', [
+        dealer,
+        departures.map(({ subject, nextSubject, proof }) => [subject, nextSubject, proof]),
+      ]),
+    acknowledgeReturn: (dealer, subject, membership) =>
+      client.send(contract, 'acknowledgeReturn', [dealer, subject, membershipArg(membership)]),
+    async pendingWithdrawals(dealer) {
+      const pending = (await read('pendingWithdrawals', dealer)) as Iterable<
+        Readonly<Record<keyof PendingWithdrawal, unknown>>
+      >;
+      return Array.from(pending, ({ subject, seq, blockNumber }) => ({
+        subject: asHex(subject),
+        seq: asNumber(seq),
+        blockNumber: asNumber(blockNumber),
+      }));
+    },
     federation: async () => asHex(await read('federation')),
     verifier: async () => asHex(await read('verifier')),
     async currentAnchor(dealer) {
@@ -115,6 +157,23 @@ const anchorArgs = (state: AnchorState) => [
   state.subjectsRoot,
   state.logHead,
   state.operationCount,
+];
+
+const bucketArg = ({ digest, membersRoot, memberCount }: Bucket) => [digest, membersRoot, memberCount];
+
+const membershipArg = ({ member, memberProof, bucket, bucketProof }: MembershipProof) => [
+  member.recordHash,
+  member.seq,
+  memberProof,
+  bucketArg(bucket),
+  bucketProof,
+];
+
+const assertionArg = ({ authenticatorData, clientDataJSON, signature }: Assertion) => [
+  toHex(authenticatorData),
+  toHex(clientDataJSON),
+  toHex(signature.subarray(0, 32)),
+  toHex(signature.subarray(32)),
 ];
 
 export function toAnchorState(record: Readonly<Record<keyof AnchorState, unknown>>): AnchorState {

@@ -23,6 +23,7 @@ type EventBody =
   | { readonly name: 'DealerRegistered' | 'DealerRemoved'; readonly dealer: Hex }
   | { readonly name: 'WitnessRegistered' | 'WitnessRemoved'; readonly witness: Hex }
   | { readonly name: 'KeyHolderRegistered'; readonly keyHolder: Hex; readonly index: number }
+  | { readonly name: 'KeyHolderReplaced'; readonly keyHolder: Hex; readonly successor: Hex; readonly index: number }
   | {
       readonly name: 'KeyRotated';
       readonly keyHolder: Hex;
@@ -47,6 +48,25 @@ type EventBody =
       readonly memberCount: number;
       readonly bucketCount: number;
     } & Bounds)
+  | {
+      readonly name: 'ForcedWithdrawal';
+      readonly dealer: Hex;
+      readonly subject: Hex;
+      readonly seq: number;
+      /** Canonical CBOR, as the customer signed it. */
+      readonly operation: Hex;
+      /** The WebAuthn assertion, in its parts. */
+      readonly authenticatorData: Hex;
+      readonly clientDataJSON: Hex;
+      readonly r: Hex;
+      readonly s: Hex;
+    }
+  | {
+      readonly name: 'ForcedWithdrawalAcknowledged';
+      readonly dealer: Hex;
+      readonly subject: Hex;
+      readonly epoch: number;
+    }
   | {
       readonly name: 'RoundOpened';
       readonly round: number;

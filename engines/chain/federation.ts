@@ -34,6 +34,8 @@ export interface Federation {
   registerWitness(witness: Hex): Promise<Receipt>;
   removeWitness(witness: Hex): Promise<Receipt>;
   registerKeyHolder(keyHolder: Hex): Promise<Receipt>;
+  /** One that never had a key gives its index to another. */
+  replaceKeyHolder(keyHolder: Hex, successor: Hex): Promise<Receipt>;
   /** The sender's own new sealing key (X-Wing, 1,216 bytes); also while paused. */
   rotateKey(publicKey: Uint8Array): Promise<Receipt>;
   /** Stops everything but anchors (withdrawals), failRound and rotateKey. */
@@ -70,6 +72,7 @@ export function createFederation(client: ChainClient, address: Hex): Federation 
     registerWitness: (witness) => send('registerWitness', witness),
     removeWitness: (witness) => send('removeWitness', witness),
     registerKeyHolder: (keyHolder) => send('registerKeyHolder', keyHolder),
+    replaceKeyHolder: (keyHolder, successor) => send('replaceKeyHolder', keyHolder, successor),
     rotateKey: (publicKey) => send('rotateKey', toHex(publicKey)),
     pause: () => send('pause'),
     unpause: () => send('unpause'),

@@ -72,6 +72,12 @@ export interface Attestation {
   readonly round: number;
 }
 
+/** A dealer with the attempt that was looked at; another one since makes the contract refuse (CommitMoved). */
+export interface SetMember {
+  readonly dealer: Hex;
+  readonly attempt: number;
+}
+
 export interface FinalisedSet {
   readonly setHash: Hex;
   /** In ascending order, as finalised. */
@@ -84,8 +90,8 @@ export interface RoundLedger {
   commit(commit: Commit, options?: SendOptions): Promise<Receipt>;
   /** A real transaction that must be refused. @throws ConcordatError CHAIN_ACCEPTED */
   commitExpectingRefusal(commit: Commit): Promise<RefusedTransaction>;
-  /** @param dealers in any order; they are sent ascending */
-  finaliseSet(round: number, dealers: readonly Hex[]): Promise<Receipt>;
+  /** @param members in any order; they are sent ascending */
+  finaliseSet(round: number, members: readonly SetMember[]): Promise<Receipt>;
   failRound(round: number, reason: string): Promise<Receipt>;
   publish(publication: Publication): Promise<Receipt>;
   federation(): Promise<Hex>;
@@ -141,7 +147,12 @@ export function createRoundLedger(client: ChainClient, address: Hex): RoundLedge
     },
     commit: (commit, options) => client.send(contract, 'commit', commitArgs(commit), options),
     commitExpectingRefusal: (commit) => client.sendExpectingRevert(contract, 'commit', commitArgs(commit)),
-    finaliseSet: (round, dealers) => client.send(contract, 'finaliseSet', [round, dealers.toSorted()]),
+    finaliseSet(round, members) {
+      const ascending = members.toSorted((a, b) => (a.dealer < b.dealer ? -1 : 1));
+      const dealers = ascending.map(({ dealer }) => dealer);
+      const attempts = ascending.map(({ attempt }) => attempt);
+      return client.send(contract, 'finaliseSet', [round, dealers, attempts]);
+    },
     failRound: (round, reason) => client.send(contract, 'failRound', [round, reason]),
     publish: ({ round, modelHash, aggregateHash, accuracyBps, aucBps, transcriptHead }) =>
       client.send(contract, 'publish', [round, modelHash, aggregateHash, accuracyBps, aucBps, transcriptHead]),

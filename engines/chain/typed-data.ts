@@ -21,6 +21,11 @@ const TYPED_STRUCTS = {
     { name: 'logHead', type: 'bytes32' },
     { name: 'operationCount', type: 'uint64' },
   ],
+  /** A dealer: the operations behind this root stand in my log as their receipts say. */
+  Receipts: [
+    { name: 'dealer', type: 'address' },
+    { name: 'root', type: 'bytes32' },
+  ],
   /** A dealer: these are my bytes. */
   Upload: [
     { name: 'dealer', type: 'address' },
@@ -67,6 +72,7 @@ export interface StructValues {
     readonly logHead: Hex;
     readonly operationCount: number;
   };
+  readonly Receipts: { readonly dealer: Hex; readonly root: Hex };
   readonly Upload: {
     readonly dealer: Hex;
     readonly round: number;

@@ -47,7 +47,7 @@ export function sealingKeysFrom(seed: Uint8Array): SealingKeys {
   return keys;
 }
 
-/** Overwrites the private key in memory; the keys open nothing afterwards. */
+/** Overwrites what is ours of the private key in memory; OpenSSL frees its own part. The keys open nothing afterwards. */
 export function forgetKeys(keys: SealingKeys): void {
   expanded.get(keys)?.mlKem.fill(0);
   expanded.delete(keys);
@@ -116,8 +116,12 @@ export function openShare(keys: SealingKeys, sealed: Uint8Array, associatedData:
     decipher.setAAD(associatedData);
     decipher.setAuthTag(sealed.subarray(ENCAPSULATION_BYTES).subarray(-TAG_BYTES));
     const plaintext = decipher.update(sealed.subarray(ENCAPSULATION_BYTES, -TAG_BYTES));
-    decipher.final();
-    return new Uint8Array(plaintext);
+    try {
+      decipher.final();
+      return new Uint8Array(plaintext);
+    } finally {
+      plaintext.fill(0);
+    }
   } catch (cause) {
     throw new ConcordatError('SHARE_UNREADABLE', 'a sealed share does not open', {}, { cause });
   }

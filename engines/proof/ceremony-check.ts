@@ -87,7 +87,7 @@ async function checkFiles(dir: string, ceremony: Ceremony): Promise<void> {
 }
 
 /** Every key carries its whole history: it must be the one in the manifest up to its own step. */
-export async function checkContributions(file: string, step: string, expected: readonly KeyedStep[]): Promise<void> {
+async function checkContributions(file: string, step: string, expected: readonly KeyedStep[]): Promise<void> {
   const found = readContributions(await readFile(file), step);
   if (found.length !== expected.length) {
     fault(step, `its key has had ${found.length} contributions, the manifest lists ${expected.length} up to here`);

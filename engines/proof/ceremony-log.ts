@@ -1,7 +1,7 @@
 // The manifest of a ceremony: the circuit, the powers of tau, and who did what, as canonical JSON that only ever grows.
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { link, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
@@ -127,7 +127,7 @@ export async function writeCeremony(dir: string, ceremony: Ceremony): Promise<vo
 
 /**
  * Adds a step whose files are all in place. Of two people who worked from the same manifest one wins, and a kill at any
- * line leaves the old manifest or the new one, or a finished `NEXT` that `recover` puts in place.
+ * line leaves the old manifest or the new one, or a `NEXT` that `recover` deals with.
  * @throws ConcordatError CONFLICT when another step came first
  */
 export async function appendStep(dir: string, base: Ceremony, step: KeyedStep): Promise<Ceremony> {
@@ -135,16 +135,11 @@ export async function appendStep(dir: string, base: Ceremony, step: KeyedStep): 
     throw new ConcordatError('CONFLICT', 'another step was added meanwhile: run it again', {}, { cause });
   };
   const next: Ceremony = { ...base, steps: [...base.steps, step] };
-  const temporary = temporaryIn(dir);
-  await writeSynced(temporary, next);
-  try {
-    await link(temporary, join(dir, NEXT)); // unlike a rename, fails when one is there
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+  // exclusive: fails when somebody else's is there
+  await writeSynced(join(dir, NEXT), next, 'wx').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'EEXIST') throw cause;
     overtaken(cause);
-  } finally {
-    await rm(temporary, { force: true });
-  }
+  });
   if (transcriptHash(await readCeremony(dir)) !== transcriptHash(base)) {
     await rm(join(dir, NEXT), { force: true });
     overtaken();
@@ -153,17 +148,16 @@ export async function appendStep(dir: string, base: Ceremony, step: KeyedStep): 
   return next;
 }
 
-/** Ends what a kill inside `appendStep` left: a manifest with exactly one step more is put in place, another goes. */
+/** Ends what a kill inside `appendStep` left: a manifest with exactly one step more is put in place, anything else goes. */
 export async function recover(dir: string): Promise<void> {
   const current = await readCeremony(dir);
   const next = await readCeremony(dir, NEXT).catch((error: unknown) => {
-    if (error instanceof ConcordatError && error.code === 'FILE_MISSING') return undefined;
-    throw error;
+    if (!(error instanceof ConcordatError)) throw error;
+    return undefined; // not there, or cut off
   });
-  if (next === undefined) return;
-  const [first, ...rest] = next.steps;
-  const before: Ceremony = { ...next, steps: [first, ...rest.slice(0, -1)] };
-  if (rest.length > 0 && transcriptHash(before) === transcriptHash(current)) {
+  const [first, ...rest] = next?.steps ?? [];
+  const before = next && first && { ...next, steps: [first, ...rest.slice(0, -1)] satisfies Ceremony['steps'] };
+  if (before && rest.length > 0 && transcriptHash(before) === transcriptHash(current)) {
     await rename(join(dir, NEXT), join(dir, MANIFEST));
   } else {
     await rm(join(dir, NEXT), { force: true });
@@ -186,6 +180,6 @@ export async function keepByHash(temporary: string, nameOf: (hash: string) => st
   return hash;
 }
 
-async function writeSynced(path: string, ceremony: Ceremony): Promise<void> {
-  await writeFile(path, encodeCanonicalJson(ceremony), { flush: true });
+async function writeSynced(path: string, ceremony: Ceremony, flag: 'w' | 'wx' = 'w'): Promise<void> {
+  await writeFile(path, encodeCanonicalJson(ceremony), { flag, flush: true });
 }

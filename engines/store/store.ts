@@ -8,12 +8,21 @@ export type Key = string;
 
 export type Write = { readonly put: Key; readonly value: Uint8Array } | { readonly del: Key };
 
+/** A part of a list, so that a long one is never read whole. */
+export interface Range {
+  /** Only keys behind this one. */
+  readonly after?: Key;
+  readonly limit?: number;
+  /** From the last key on. */
+  readonly reverse?: boolean;
+}
+
 export interface Store {
   get(key: Key): Promise<Uint8Array | undefined>;
   /** Atomic and synced to disk before it resolves. */
   write(writes: readonly Write[]): Promise<void>;
   /** Values under a prefix, in key order. */
-  list(prefix: string): Promise<{ key: Key; value: Uint8Array }[]>;
+  list(prefix: string, range?: Range): Promise<{ key: Key; value: Uint8Array }[]>;
   close(): Promise<void>;
 }
 
@@ -39,9 +48,11 @@ export async function openStore(directory: string): Promise<Store> {
         { sync: true },
       );
     },
-    list: async (prefix) => {
+    list: async (prefix, { after, limit, reverse = false } = {}) => {
       const rows: { key: Key; value: Uint8Array }[] = [];
-      for await (const [key, value] of db.iterator({ gte: prefix, lt: `${prefix}\uffff` })) rows.push({ key, value });
+      const from = after !== undefined && after >= prefix ? { gt: after } : { gte: prefix };
+      const range = { ...from, lt: `${prefix}\uffff`, reverse, ...(limit !== undefined && { limit }) };
+      for await (const [key, value] of db.iterator(range)) rows.push({ key, value });
       return rows;
     },
     close: () => db.close(),

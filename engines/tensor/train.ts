@@ -5,33 +5,18 @@ import * as tf from '@tensorflow/tfjs-core';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { layoutOf, type ModelLayout, parameterCount } from '../../protocol/learning/model.ts';
 import { createPrng, shuffled } from '../../protocol/learning/prng.ts';
+import type { FitInput, LocalTrainer } from '../../protocol/learning/strategies/strategy.ts';
 import type { TaskDocument } from '../../protocol/learning/task.ts';
 import { startTensorBackend } from './backend.ts';
-import { createNetwork, descend, disposeNetwork, forward, readWeights } from './network.ts';
+import { clippedSum } from './ghost.ts';
+import { createNetwork, type Dense, descend, disposeNetwork, forward, readWeights } from './network.ts';
+import { createPull, disposePull, type Pull, pullOf } from './pull.ts';
 
-/** The parts of a task that decide what training computes. */
-export type TrainingPlan = Pick<TaskDocument, 'model' | 'strategy'>;
+/** The part of a task that decides what a network is; how it is trained comes with each fit. */
+export type TrainingPlan = Pick<TaskDocument, 'model'>;
 
-export interface FitInput {
-  /** In layout order; not changed. */
-  readonly weights: Float32Array;
-  /** rows × features, row after row. */
-  readonly features: Float32Array;
-  /** 0 or 1, one per row. */
-  readonly labels: Uint8Array;
-  /** Decides the order of the rows, and nothing else. */
-  readonly seed: Uint8Array;
-  readonly epochs: number;
-  /** Called after each epoch, from 1. */
-  readonly onEpoch?: (epoch: number) => void;
-}
-
-export interface Trainer {
+export interface Trainer extends LocalTrainer {
   readonly layout: ModelLayout;
-  /** @throws ConcordatError TRAINING_DIVERGED, MODEL_MISMATCH */
-  fit(input: FitInput): Promise<Float32Array>;
-  /** A score in [0, 1] per row. `features` is rows × features. @throws ConcordatError MODEL_MISMATCH */
-  score(weights: Float32Array, features: Float32Array): Float32Array;
 }
 
 /** Rows scored in one go: bounds the memory a large hold-out takes. */
@@ -40,9 +25,8 @@ const SCORE_ROWS = 8_192;
 /** Starts the backend when it is not yet running. `features`: columns of a row. */
 export async function createTrainer(plan: TrainingPlan, features: number): Promise<Trainer> {
   await startTensorBackend();
-  const { model, strategy } = plan;
+  const { model } = plan;
   const layout = layoutOf(plan, features);
-  const rate = strategy.learningRate;
 
   function rowsOf(weights: Float32Array, matrix: Float32Array): number {
     if (weights.length !== parameterCount(layout))
@@ -52,25 +36,21 @@ export async function createTrainer(plan: TrainingPlan, features: number): Promi
   }
 
   /** One pass over all rows in the given order; the last batch may be smaller. */
-  function runEpoch(
-    network: ReturnType<typeof createNetwork>,
-    input: FitInput,
-    order: Uint32Array,
-    decay: tf.Scalar,
-  ): void {
-    const batch = new Float32Array(strategy.batchSize * features);
-    for (let start = 0; start < order.length; start += strategy.batchSize) {
-      const rows = order.subarray(start, start + strategy.batchSize);
+  function runEpoch(network: readonly Dense[], input: FitInput, order: Uint32Array, pull: Pull): void {
+    const { batchSize, learningRate } = input;
+    const batch = new Float32Array(Math.min(batchSize, order.length) * features);
+    for (let start = 0; start < order.length; start += batchSize) {
+      const rows = order.subarray(start, start + batchSize);
       const labels = new Float32Array(rows.length);
       const rates = new Float32Array(rows.length);
       rows.forEach((row, i) => {
         batch.set(input.features.subarray(row * features, (row + 1) * features), i * features);
         labels[i] = input.labels[row] ?? 0;
-        rates[i] = (rate * (labels[i] === 1 ? model.positiveWeight : 1)) / rows.length;
+        rates[i] = (learningRate * (labels[i] === 1 ? model.positiveWeight : 1)) / rows.length;
       });
       tf.tidy(() => {
         const x = tf.tensor2d(batch.subarray(0, rows.length * features), [rows.length, features]);
-        descend(network, x, tf.tensor2d(labels, [rows.length, 1]), tf.tensor2d(rates, [rows.length, 1]), decay);
+        descend(network, x, tf.tensor2d(labels, [rows.length, 1]), tf.tensor2d(rates, [rows.length, 1]), pull);
       });
     }
   }
@@ -81,11 +61,11 @@ export async function createTrainer(plan: TrainingPlan, features: number): Promi
       throw new ConcordatError('MODEL_MISMATCH', `${rows} rows, ${input.labels.length} labels`);
     const prng = createPrng(input.seed, 'shuffle');
     const network = createNetwork(model, layout, input.weights);
-    const decay = tf.scalar(1 - rate * model.l2);
+    const pull = createPull(network, pullOf(input, model.l2));
     try {
       for (let epoch = 1; epoch <= input.epochs; epoch++) {
         const before = tf.memory().numTensors;
-        runEpoch(network, input, shuffled(rows, prng), decay);
+        runEpoch(network, input, shuffled(rows, prng), pull);
         assert.equal(tf.memory().numTensors, before, 'an epoch leaked tensors');
         input.onEpoch?.(epoch);
         await breathe(); // an epoch is synchronous; the process also keeps its links alive
@@ -95,7 +75,7 @@ export async function createTrainer(plan: TrainingPlan, features: number): Promi
       return weights;
     } finally {
       disposeNetwork(network);
-      decay.dispose();
+      disposePull(pull);
     }
   }
 
@@ -115,5 +95,13 @@ export async function createTrainer(plan: TrainingPlan, features: number): Promi
     return scores;
   }
 
-  return { layout, fit, score };
+  return {
+    layout,
+    fit,
+    score,
+    clippedSum(input) {
+      rowsOf(input.weights, input.features);
+      return clippedSum(model, layout, input);
+    },
+  };
 }

@@ -51,7 +51,8 @@ export function createKeyring({ chain, files, store, log, onRoundOver }: Keyring
     const seed = await files.read(epoch);
     if (seed === undefined) return undefined;
     const meanwhile = loaded.get(epoch);
-    if (meanwhile !== undefined) {
+    // erased while it was read: it must not come back
+    if (meanwhile !== undefined || retired.has(epoch)) {
       seed.fill(0);
       return meanwhile;
     }

@@ -1,5 +1,4 @@
 // Which rounds go on and which are over, and under which of our keys each was opened: what rotation is decided from.
-import type { RoundStatus } from '../../engines/chain/round-ledger.ts';
 import { keyOf, type Store } from '../../engines/store/store.ts';
 import type { KeyedRound } from './plan.ts';
 
@@ -11,7 +10,8 @@ export interface OwnKey {
 
 export interface RoundsOnChain {
   roundCount(): Promise<number>;
-  statusOf(round: number): Promise<RoundStatus | undefined>;
+  /** Nobody will need its shares any more; once true, always true. */
+  isOver(round: number): Promise<boolean>;
   /** undefined when this key-holder was registered after the round opened. */
   keyAtOpening(round: number): Promise<OwnKey | undefined>;
 }
@@ -27,8 +27,6 @@ export interface RoundBook {
 const SETTLED = keyOf('settled-rounds');
 /** Of a round in which this key-holder has no share. */
 const NO_EPOCH = 0;
-
-const isOver = (status: RoundStatus | undefined): boolean => status === 'published' || status === 'failed';
 
 export function createRoundBook(chain: RoundsOnChain, store: Pick<Store, 'get' | 'write'>): RoundBook {
   // a round's key and its being over never change: asked once
@@ -50,7 +48,7 @@ export function createRoundBook(chain: RoundsOnChain, store: Pick<Store, 'get' |
     const rounds: KeyedRound[] = [];
     for (let round = first; round <= count; round++) {
       const epoch = (await keyAtOpening(round))?.epoch ?? NO_EPOCH;
-      if (!over.has(round) && isOver(await chain.statusOf(round))) over.add(round);
+      if (!over.has(round) && (await chain.isOver(round))) over.add(round);
       rounds.push({ round, epoch, over: over.has(round) });
     }
     return rounds;

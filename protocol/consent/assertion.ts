@@ -94,13 +94,16 @@ function clientDataFault(
 function authenticatorFault(data: Uint8Array, rpId: string): AssertionFault | undefined {
   if (!equalBytes(data.subarray(0, 32), sha256(utf8ToBytes(rpId)))) return 'rp-id';
   const flags = data[32] ?? 0;
-  if ((flags & USER_PRESENT) === 0) return 'user-present';
-  if ((flags & USER_VERIFIED) === 0) return 'user-verified';
-  const backupContradicts = (flags & BACKED_UP) !== 0 && (flags & BACKUP_ELIGIBLE) === 0;
   const hasTail = data.length > 37;
   const declaresTail = (flags & EXTENSIONS) !== 0;
-  if (backupContradicts || (flags & ATTESTED_DATA) !== 0 || hasTail !== declaresTail) return 'flags';
-  return undefined;
+  const consistent = (flags & ATTESTED_DATA) === 0 && hasTail === declaresTail;
+  return presenceFault(flags) ?? (consistent ? undefined : 'flags');
+}
+
+function presenceFault(flags: number): AssertionFault | undefined {
+  if ((flags & USER_PRESENT) === 0) return 'user-present';
+  if ((flags & USER_VERIFIED) === 0) return 'user-verified';
+  return (flags & BACKED_UP) !== 0 && (flags & BACKUP_ELIGIBLE) === 0 ? 'flags' : undefined;
 }
 
 /**
@@ -112,6 +115,27 @@ function checkAssertion(assertion: Assertion, challenge: Uint8Array, relyingPart
     clientDataFault(assertion.clientDataJSON, challenge, relyingParty.origins) ??
     authenticatorFault(assertion.authenticatorData, relyingParty.rpId) ??
     (isLowSSignature(assertion.signature) ? undefined : 'high-s');
+  if (fault !== undefined) throw new ConcordatError('PASSKEY_REFUSED', `wrong ${fault}`, { reason: fault });
+}
+
+/**
+ * [CON-3] A withdrawal is taken on the signature of its key alone, wherever it was made: exactly what the registry checks of a
+ * forced one. Whoever holds the key may leave, and no assertion passes the contract that a dealer could not take.
+ * @throws ConcordatError PASSKEY_REFUSED, `fields.reason` names the fault
+ */
+export function verifyWithdrawalAssertion(
+  assertion: Assertion,
+  challenge: Uint8Array,
+  publicKey: Hex,
+  verifySignature: SignatureVerifier,
+): void {
+  const start = utf8ToBytes(`{"type":"webauthn.get","challenge":"${base64url(challenge)}"`);
+  const flags = assertion.authenticatorData[32] ?? 0;
+  const fault =
+    (equalBytes(assertion.clientDataJSON.subarray(0, start.length), start) ? undefined : 'challenge') ??
+    presenceFault(flags) ??
+    (isLowSSignature(assertion.signature) ? undefined : 'high-s') ??
+    (verifySignature(publicKey, signedMessage(assertion), assertion.signature) ? undefined : 'signature');
   if (fault !== undefined) throw new ConcordatError('PASSKEY_REFUSED', `wrong ${fault}`, { reason: fault });
 }
 

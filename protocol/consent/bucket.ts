@@ -1,6 +1,6 @@
 // A bucket: the subjects whose current policy has one digest. Its leaf is what a selection proves under an anchor.
-import { concatBytes, type Hex } from '../bytes.ts';
-import { abiWord } from './hex-schema.ts';
+import type { Hex } from '../bytes.ts';
+import { abiWords } from './hex-schema.ts';
 import { leafHash } from './merkle.ts';
 
 export interface Member {
@@ -18,8 +18,8 @@ export interface Bucket {
 
 /** Leaf abi.encode(bytes32 subject, bytes32 recordHash, uint64 seq) */
 export const memberLeaf = (member: Member): Uint8Array =>
-  leafHash(concatBytes(abiWord(member.subject), abiWord(member.recordHash), abiWord(member.seq)));
+  leafHash(abiWords(member.subject, member.recordHash, member.seq));
 
 /** Leaf abi.encode(uint256 digest, bytes32 membersRoot, uint64 memberCount) */
 export const bucketLeaf = (bucket: Bucket): Uint8Array =>
-  leafHash(concatBytes(abiWord(bucket.digest), abiWord(bucket.membersRoot), abiWord(bucket.memberCount)));
+  leafHash(abiWords(bucket.digest, bucket.membersRoot, bucket.memberCount));

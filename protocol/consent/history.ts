@@ -1,7 +1,7 @@
 // What happened to one customer's grants, in order: computed from the log, the anchors, the attestations and the clock.
-import type { Hex } from '../bytes.ts';
 import { ConcordatError } from '../errors.ts';
 import { freshAccuracy } from './evaluate.ts';
+import { type GrantRows, rowsOfGrants } from './grants.ts';
 import {
   advance,
   breachOf,
@@ -14,17 +14,19 @@ import {
   transitionSigned,
 } from './lifecycle.ts';
 import type { Operation } from './operation.ts';
+import { type Conditions, EVIDENCE, type Policy } from './policy.ts';
 import { secondsOfIso } from './quarter.ts';
 import { type ConsentRecord, decodeRecord, policyOfRecord, recordHash } from './record.ts';
 import { SCENE_IDS, type SceneId } from './scenes.ts';
+import { ConsentState } from './state.ts';
 
-/** One entry of the dealer's log with the record it signs: the customer's device and the dealer have both. */
+/** One entry of the dealer's log, its signature checked, with the record it signs: customer and dealer have both. */
 export interface SignedRecord {
   /** From 0. */
   readonly logIndex: number;
   readonly operation: Operation;
-  /** Canonical JSON, as signed. */
-  readonly record: Uint8Array;
+  /** Canonical JSON, as signed. A withdrawal forced on chain may come without: it grants nothing whatever it says. */
+  readonly record: Uint8Array | undefined;
 }
 
 export interface AnchorOnChain {
@@ -67,7 +69,8 @@ export interface ConsentHistory {
 
 interface Dated {
   readonly entry: SignedRecord;
-  readonly record: ConsentRecord;
+  readonly rows: GrantRows;
+  readonly conditions: Conditions;
   readonly anchor: AnchorOnChain | undefined;
   readonly atSeconds: number;
 }
@@ -82,7 +85,10 @@ const EVENT_OF: Readonly<Record<Transition['kind'], ConsentEvent['kind']>> = {
   expire: 'expired',
 };
 
-/** @throws ConcordatError STATE_CORRUPT when records, operations and sequence numbers do not belong together */
+/**
+ * @throws ConcordatError CONSENT_OPERATION_REFUSED when the entries are no log of one customer, STATE_CORRUPT when a record
+ * is missing or not the one that was signed, MESSAGE_* when one does not decode
+ */
 export function consentHistory(input: HistoryInput): ConsentHistory {
   const dated = datesOf(input);
   const standing = new Map<SceneId, GrantState>();
@@ -108,11 +114,10 @@ export function consentHistory(input: HistoryInput): ConsentHistory {
 
   for (const atSeconds of instantsOf(input, dated)) {
     settle(atSeconds);
-    for (const { entry, record, anchor } of dated.filter((one) => one.atSeconds === atSeconds)) {
-      const { conditions } = policyOfRecord(record);
-      const signed = { logIndex: entry.logIndex, seq: record.seq, anchor };
+    for (const { entry, rows, conditions, anchor } of dated.filter((one) => one.atSeconds === atSeconds)) {
+      const signed = { logIndex: entry.logIndex, seq: entry.operation.seq, anchor };
       for (const scene of SCENE_IDS) {
-        const terms = { row: record.grants[scene], conditions };
+        const terms = { row: rows[scene], conditions };
         step(scene, transitionSigned(standing.get(scene), terms, atSeconds), signed);
       }
       settle(atSeconds);
@@ -149,33 +154,41 @@ function latest<T>(items: readonly T[], timeOf: (item: T) => number, nowSeconds:
     .reduce<T | undefined>((a, b) => (a === undefined || timeOf(b) >= timeOf(a) ? b : a), undefined);
 }
 
+const NO_HASH = new Uint8Array(32);
+const NOTHING: Policy = {
+  grants: 0n,
+  conditions: { expiry: 0, accuracyFloorBps: 0, privacyCapMilli: 0, evidence: EVIDENCE.attested },
+};
+
+/** The record of an entry, when it is the one that was signed. */
+function recordOf({ operation, logIndex, record }: SignedRecord): ConsentRecord | undefined {
+  if (record === undefined && operation.newDigest === 0n) return undefined;
+  const decoded = record && decodeRecord(record);
+  const signed = record !== undefined && recordHash(record) === operation.recordHash;
+  if (decoded !== undefined && signed && decoded.seq === operation.seq) return decoded;
+  throw new ConcordatError('STATE_CORRUPT', `log entry ${logIndex} comes without the record it signs`, { logIndex });
+}
+
 /**
  * When each entry counts: when the customer decided, but never after the anchor over it (their clock may be ahead), nor
- * before the entry before.
+ * before the entry before. Without a record, when it was anchored.
  */
 function datesOf({ entries, anchors, nowSeconds }: HistoryInput): readonly Dated[] {
   let previous = Number.NEGATIVE_INFINITY;
-  const seqOf = new Map<Hex, number>();
+  const [first] = entries;
+  // the state knows which operation may follow which; its roots and log head are not asked for
+  const state = first && ConsentState.empty(first.operation.dealer);
   return entries.map((entry) => {
-    const { operation, logIndex } = entry;
-    const record = decodeRecord(entry.record);
-    const expectedSeq = (seqOf.get(operation.subject) ?? 0) + 1;
-    if (
-      recordHash(entry.record) !== operation.recordHash ||
-      record.seq !== operation.seq ||
-      operation.seq !== expectedSeq
-    ) {
-      throw new ConcordatError('STATE_CORRUPT', `log entry ${logIndex} and its record do not belong together`, {
-        logIndex,
-      });
-    }
-    seqOf.set(operation.subject, operation.seq);
+    const record = recordOf(entry);
+    state?.apply({ operation: entry.operation, operationHash: NO_HASH, assertionHash: NO_HASH });
     const anchor = anchors
-      .filter(({ operationCount }) => operationCount > logIndex)
+      .filter(({ operationCount }) => operationCount > entry.logIndex)
       .reduce<AnchorOnChain | undefined>((a, b) => (a === undefined || b.epoch < a.epoch ? b : a), undefined);
     const latestTime = Math.min(nowSeconds, anchor?.anchoredAtSeconds ?? nowSeconds);
-    previous = Math.max(previous, Math.min(secondsOfIso(record.event.time), latestTime));
-    return { entry, record, anchor, atSeconds: previous };
+    const decidedAt = record === undefined ? latestTime : secondsOfIso(record.event.time);
+    previous = Math.max(previous, Math.min(decidedAt, latestTime));
+    const { grants, conditions } = record === undefined ? NOTHING : policyOfRecord(record);
+    return { entry, rows: rowsOfGrants(grants), conditions, anchor, atSeconds: previous };
   });
 }
 
@@ -186,7 +199,7 @@ function instantsOf(
 ): readonly number[] {
   const times = [
     nowSeconds,
-    ...dated.flatMap(({ atSeconds, record }) => [atSeconds, policyOfRecord(record).conditions.expiry]),
+    ...dated.flatMap(({ atSeconds, conditions }) => [atSeconds, conditions.expiry]),
     ...tasks.flatMap(({ rounds }) => rounds.map(({ openedAtSeconds }) => openedAtSeconds)),
     // the first second at which a metric is too old
     ...tasks.flatMap(({ attestations }) =>

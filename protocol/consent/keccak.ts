@@ -5,6 +5,8 @@ import { keccakModule, MEMORY, roundConstants } from './keccak-module.ts';
 
 export interface TreeHasher {
   keccak256(input: Uint8Array): Uint8Array;
+  /** keccak256(keccak256(input)) */
+  keccak256Twice(input: Uint8Array): Uint8Array;
   /**
    * Fills in the inner nodes. `nodes`: 2n-1 of 32 bytes, root first, children of i at 2i+1 and 2i+2; the last n are the
    * leaves. A parent is the hash of its children, the smaller first.
@@ -24,9 +26,11 @@ interface WebAssemblyGlobal {
 }
 
 const PAGE_BYTES = 65_536;
+const DIGEST_BYTES = 32;
 
 export const pureHasher: TreeHasher = {
   keccak256: pureKeccak256,
+  keccak256Twice: (input) => pureKeccak256(pureKeccak256(input)),
   hashTree(nodes, leafCount) {
     for (let i = leafCount - 2; i >= 0; i--) {
       const left = nodes.subarray(32 * (2 * i + 1), 32 * (2 * i + 2));
@@ -48,17 +52,28 @@ export function createFastHasher(): TreeHasher | undefined {
   }
   let bytes = new Uint8Array(memory.buffer);
 
+  /** One block: what stands at its start, pad10*1, and a capacity of zeros. */
+  const hashBlock = (length: number): void => {
+    bytes.fill(0, length, MEMORY.stateBytes);
+    bytes[length] = 0x01;
+    bytes[MEMORY.blockBytes - 1] = (bytes[MEMORY.blockBytes - 1] ?? 0) | 0x80;
+    permute();
+  };
+  const digest = (): Uint8Array => bytes.slice(MEMORY.state, MEMORY.state + DIGEST_BYTES);
+
   return {
     keccak256(input) {
-      const { length } = input;
-      if (length >= MEMORY.blockBytes) return pureKeccak256(input);
-      // one block: the input, pad10*1, and a capacity of zeros
+      if (input.length >= MEMORY.blockBytes) return pureKeccak256(input);
       bytes.set(input, MEMORY.state);
-      bytes.fill(0, length, MEMORY.stateBytes);
-      bytes[length] = 0x01;
-      bytes[MEMORY.blockBytes - 1] = (bytes[MEMORY.blockBytes - 1] ?? 0) | 0x80;
-      permute();
-      return bytes.slice(MEMORY.state, MEMORY.state + 32);
+      hashBlock(input.length);
+      return digest();
+    },
+    keccak256Twice(input) {
+      if (input.length >= MEMORY.blockBytes) return pureHasher.keccak256Twice(input);
+      bytes.set(input, MEMORY.state);
+      hashBlock(input.length);
+      hashBlock(DIGEST_BYTES);
+      return digest();
     },
     hashTree(nodes, leafCount) {
       const missing = MEMORY.nodes + nodes.length - bytes.length;
@@ -85,4 +100,4 @@ function instantiate(): KeccakExports | undefined {
 }
 
 export const treeHasher: TreeHasher = createFastHasher() ?? pureHasher;
-export const { keccak256 } = treeHasher;
+export const { keccak256, keccak256Twice } = treeHasher;

@@ -2,9 +2,9 @@
 //
 // Each leaf names the next key, so a leaf (a, ·, b) proves that nothing lies between a and b. A sentinel (0, 0, first)
 // opens the list, the last leaf links to 2^256-1. Used for subject -> digest and for the records of a round.
-import { concatBytes, fromHex, type Hex } from '../bytes.ts';
+import { fromHex, type Hex } from '../bytes.ts';
 import { ConcordatError } from '../errors.ts';
-import { abiWord, MAX_WORD, ZERO_WORD } from './hex-schema.ts';
+import { abiWords, MAX_WORD, ZERO_WORD } from './hex-schema.ts';
 import { leafHash, MerkleTree, verifyInclusion } from './merkle.ts';
 
 export interface LinkedLeaf {
@@ -18,8 +18,7 @@ export interface LinkedProof {
   readonly proof: readonly Hex[];
 }
 
-const hashLeaf = (leaf: LinkedLeaf): Uint8Array =>
-  leafHash(concatBytes(abiWord(leaf.key), abiWord(leaf.value), abiWord(leaf.next)));
+const hashLeaf = (leaf: LinkedLeaf): Uint8Array => leafHash(abiWords(leaf.key, leaf.value, leaf.next));
 
 /** Immutable. All words are 32 bytes of lower-case hex, so that string order is numeric order. */
 export class LinkedTree {

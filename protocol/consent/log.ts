@@ -33,8 +33,9 @@ export function decodeEntry(entry: LogEntry): DecodedEntry {
 /** logHead_0 */
 export const EMPTY_LOG_HEAD: Hex = ZERO_WORD;
 
+const LOG_TAG = utf8ToBytes(`${PROTOCOL_VERSION}/log`);
+
 /** sha256("concordat/1/log" ‖ logHead_{i-1} ‖ operationHash_i ‖ sha256(assertion CBOR)) */
 export function nextLogHead(head: Hex, entry: Pick<DecodedEntry, 'operationHash' | 'assertionHash'>): Hex {
-  const tag = utf8ToBytes(`${PROTOCOL_VERSION}/log`);
-  return toHex(sha256(concatBytes(tag, fromHex(head), entry.operationHash, entry.assertionHash)));
+  return toHex(sha256(concatBytes(LOG_TAG, fromHex(head), entry.operationHash, entry.assertionHash)));
 }

@@ -6,10 +6,10 @@
 import { compareBytes, concatBytes, fromHex, type Hex, toHex } from '../bytes.ts';
 import { ConcordatError } from '../errors.ts';
 import { ZERO_WORD } from './hex-schema.ts';
-import { keccak256, treeHasher } from './keccak.ts';
+import { keccak256, keccak256Twice, treeHasher } from './keccak.ts';
 
 /** keccak256(keccak256(abi.encode(…))): the double hash keeps a leaf from posing as an inner node. */
-export const leafHash = (abiEncoded: Uint8Array): Uint8Array => keccak256(keccak256(abiEncoded));
+export const leafHash: (abiEncoded: Uint8Array) => Uint8Array = keccak256Twice;
 
 export interface MultiProof {
   /** Leaf hashes, strictly ascending: the order `multiProofVerify` consumes them in. */
@@ -152,7 +152,10 @@ function descending(leaves: readonly Uint8Array[]): Uint8Array[] {
 
 const siblingOf = (i: number): number => (i % 2 === 0 ? i - 1 : i + 1);
 
+/** As `MerkleProof.processProof` of OpenZeppelin: where the leaf's path ends. */
+export const rootOf = (leaf: Uint8Array, proof: readonly Hex[]): Hex =>
+  toHex(proof.reduce((node, sibling) => hashPair(node, fromHex(sibling)), leaf));
+
 /** As `MerkleProof.verify` of OpenZeppelin. */
-export function verifyInclusion(root: Hex, leaf: Uint8Array, proof: readonly Hex[]): boolean {
-  return toHex(proof.reduce((node, sibling) => hashPair(node, fromHex(sibling)), leaf)) === root;
-}
+export const verifyInclusion = (root: Hex, leaf: Uint8Array, proof: readonly Hex[]): boolean =>
+  rootOf(leaf, proof) === root;

@@ -1,9 +1,9 @@
 // One entry of a dealer's consent log: a subject moves from one policy digest to another, signed with a passkey.
 import { z } from 'zod';
-import { concatBytes, fromHex, type Hex, sha256, toHex, utf8ToBytes } from '../bytes.ts';
+import { fromHex, type Hex, sha256, toHex, utf8ToBytes } from '../bytes.ts';
 import { decodeCbor, encodeCbor } from '../codec.ts';
 import { PROTOCOL_VERSION } from '../params.ts';
-import { bytesAsHex, hexWord } from './hex-schema.ts';
+import { bytesAsHex, hexWord, writeHex } from './hex-schema.ts';
 import { keccak256 } from './keccak.ts';
 import { FIELD_ORDER } from './policy.ts';
 
@@ -70,8 +70,13 @@ export function decodeOperation(bytes: Uint8Array): Operation {
 /** sha256 of the bytes as received: the WebAuthn challenge the customer signs. */
 export const operationHash = (operationBytes: Uint8Array): Uint8Array => sha256(operationBytes);
 
+const SUBJECT_TAG = utf8ToBytes(`${PROTOCOL_VERSION}/subject`);
+
 /** keccak256(abi.encodePacked("concordat/1/subject", x, y, dealer, nonce)) */
 export function subjectOf(publicKey: Hex, dealer: Hex, nonce: Hex): Hex {
-  const tag = utf8ToBytes(`${PROTOCOL_VERSION}/subject`);
-  return toHex(keccak256(concatBytes(tag, fromHex(publicKey), fromHex(dealer), fromHex(nonce))));
+  const preimage = new Uint8Array(SUBJECT_TAG.length + (publicKey.length + dealer.length + nonce.length - 6) / 2);
+  preimage.set(SUBJECT_TAG);
+  let at = SUBJECT_TAG.length;
+  for (const part of [publicKey, dealer, nonce]) at = writeHex(part, preimage, at);
+  return toHex(keccak256(preimage));
 }

@@ -3,13 +3,14 @@ import { type Hex, toHex } from '../bytes.ts';
 import { ConcordatError } from '../errors.ts';
 import { LIMITS } from '../params.ts';
 import type { Anchor } from './anchor.ts';
-import { type RelyingParty, type SignatureVerifier, verifyAssertion } from './assertion.ts';
+import { type RelyingParty, type SignatureVerifier, verifyAssertion, verifyWithdrawalAssertion } from './assertion.ts';
 import { type Bucket, bucketLeaf, type Member, memberLeaf } from './bucket.ts';
 import { hexWord } from './hex-schema.ts';
 import { type LinkedProof, LinkedTree } from './linked-tree.ts';
 import { type DecodedEntry, decodeEntry, EMPTY_LOG_HEAD, type LogEntry, nextLogHead } from './log.ts';
 import { MerkleTree } from './merkle.ts';
 import { type Operation, subjectOf } from './operation.ts';
+import { SharedMap } from './shared-map.ts';
 
 export interface SubjectState {
   /** 0 = in no bucket. */
@@ -57,7 +58,7 @@ function refuse(reason: RefusalReason, detail: string, subject: Hex): never {
 /** Mutable, grows by `apply` alone. Trees are built when a root is asked for, and only those that changed. */
 export class ConsentState {
   readonly dealer: Hex;
-  #subjects = new Map<Hex, SubjectState>();
+  #subjects = new SharedMap<Hex, SubjectState>();
   #members = new Map<bigint, Map<Hex, Uint8Array>>(); // digest -> subject -> leaf hash; no empty buckets
   #ownMembers = new Set<bigint>(); // digests whose map no clone shares
   #buckets = new Map<bigint, BucketTrees>(); // as they were built last
@@ -96,7 +97,7 @@ export class ConsentState {
   /** Independent of this one; the trees, which never change, are shared. */
   clone(): ConsentState {
     const copy = new ConsentState(this.dealer);
-    copy.#subjects = new Map(this.#subjects);
+    copy.#subjects = this.#subjects.clone();
     copy.#members = new Map(this.#members);
     this.#ownMembers.clear(); // whoever writes first makes a map of its own
     copy.#buckets = new Map(this.#buckets);
@@ -198,17 +199,20 @@ export class ConsentState {
   }
 
   snapshot(): ConsentSnapshot {
-    const subjects = [...this.#subjects]
+    const subjects = [...this.#subjects.entries()]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([subject, { digest, recordHash, seq }]) => [subject, hexWord(digest), recordHash, seq] as const);
     return { dealer: this.dealer, logHead: this.#logHead, operationCount: this.#operationCount, subjects };
   }
 
   #check(operation: Operation): void {
-    const { dealer, subject, publicKey, nonce, seq, oldDigest } = operation;
+    const { dealer, subject, publicKey, nonce, seq, oldDigest, newDigest } = operation;
     const known = this.#subjects.get(subject);
     if (dealer !== this.dealer) refuse('dealer', `signed for dealer ${dealer}, not ${this.dealer}`, subject);
     if (subjectOf(publicKey, dealer, nonce) !== subject) refuse('subject', 'not the subject of this key', subject);
+    // [CON-4] no dealer can sit on what a customer signed in between, nor take another operation of the same number first
+    const leaves = newDigest === 0n && known !== undefined && known.digest !== 0n;
+    if (leaves && seq >= known.seq) return;
     const expectedSeq = (known?.seq ?? 0) + 1;
     if (seq !== expectedSeq) refuse('seq', `sequence number ${seq}, expected ${expectedSeq}`, subject);
     if (oldDigest !== (known?.digest ?? 0n)) refuse('old-digest', 'the old digest is not the current one', subject);
@@ -281,9 +285,17 @@ export class ConsentState {
 
   #linkedTree(): LinkedTree {
     if (this.#linked !== undefined && this.#changedSubjects.size === 0) return this.#linked;
-    const changed = this.#linked === undefined ? this.#subjects.keys() : this.#changedSubjects;
-    const pairs = [...changed].map((key) => [key, hexWord(this.#subjects.get(key)?.digest ?? 0n)] as const);
-    this.#linked = this.#linked === undefined ? LinkedTree.of(pairs) : this.#linked.with(pairs);
+    const words = new Map<bigint, Hex>(); // thousands of subjects share a few digests
+    const wordOf = (digest: bigint): Hex => {
+      const word = words.get(digest) ?? hexWord(digest);
+      words.set(digest, word);
+      return word;
+    };
+    const pairOf = (key: Hex, entry: SubjectState | undefined) => [key, wordOf(entry?.digest ?? 0n)] as const;
+    this.#linked =
+      this.#linked === undefined
+        ? LinkedTree.of([...this.#subjects.entries()].map(([key, entry]) => pairOf(key, entry)))
+        : this.#linked.with([...this.#changedSubjects].map((key) => pairOf(key, this.#subjects.get(key))));
     this.#changedSubjects.clear();
     return this.#linked;
   }
@@ -292,8 +304,19 @@ export class ConsentState {
 const present = (leaves: Iterable<Uint8Array | undefined>): Uint8Array[] =>
   [...leaves].filter((leaf) => leaf !== undefined);
 
+/** [CON-1], or for a withdrawal [CON-3]. @throws ConcordatError PASSKEY_REFUSED */
+export function verifyEntry(
+  { assertion, operation, operationHash }: DecodedEntry,
+  relyingParty: RelyingParty,
+  verifySignature: SignatureVerifier,
+): void {
+  const { newDigest, publicKey } = operation;
+  if (newDigest === 0n) verifyWithdrawalAssertion(assertion, operationHash, publicKey, verifySignature);
+  else verifyAssertion(assertion, operationHash, publicKey, relyingParty, verifySignature);
+}
+
 /**
- * [CON-1] then [CON-2]: what an edge node, a witness and an auditor each do with every entry.
+ * [CON-1] then [CON-2]: what a witness and an auditor each do with every entry.
  * @returns the entry's index in the log
  * @throws ConcordatError PASSKEY_REFUSED, CONSENT_OPERATION_REFUSED
  */
@@ -303,7 +326,6 @@ export function admitEntry(
   relyingParty: RelyingParty,
   verifySignature: SignatureVerifier,
 ): number {
-  const { assertion, operation, operationHash } = entry;
-  verifyAssertion(assertion, operationHash, operation.publicKey, relyingParty, verifySignature);
+  verifyEntry(entry, relyingParty, verifySignature);
   return state.apply(entry);
 }

@@ -20,6 +20,8 @@ export interface Model {
   readonly layout: ModelLayout;
   /** All weights in layout order, parameterCount long. */
   readonly weights: Float32Array;
+  /** sha256 of what the strategy carries on from this model: `strategy-state.ts`. Absent when that is nothing. */
+  readonly state?: Hex;
 }
 
 const MODEL_TAG = 'concordat/1/model';
@@ -32,6 +34,7 @@ const modelSchema = z.strictObject({
     .min(1)
     .max(64),
   weights: z.instanceof(Uint8Array),
+  state: z.templateLiteral(['0x', z.string().regex(/^[0-9a-f]{64}$/)]).optional(),
 });
 
 const mismatch = (detail: string) => new ConcordatError('MODEL_MISMATCH', detail);
@@ -92,7 +95,7 @@ export function encodeModel(model: Model): Uint8Array {
     view.setFloat32(4 * i, weight, true);
   });
   const layout = model.layout.map(({ name, shape }) => ({ name, shape: [...shape] }));
-  return encodeCbor({ v: MODEL_TAG, layout, weights: bytes });
+  return encodeCbor({ v: MODEL_TAG, layout, weights: bytes, ...(model.state && { state: model.state }) });
 }
 
 /**
@@ -108,7 +111,7 @@ export function decodeModel(bytes: Uint8Array, expected?: ModelLayout): Model {
   const view = new DataView(file.weights.buffer, file.weights.byteOffset, file.weights.byteLength);
   const weights = Float32Array.from({ length: file.weights.length / 4 }, (_, i) => view.getFloat32(4 * i, true));
   if (!weights.every(Number.isFinite)) throw mismatch('a weight is not a finite number');
-  return { layout, weights };
+  return { layout, weights, ...(file.state && { state: file.state }) };
 }
 
 /** sha256 of the model file. */

@@ -8,6 +8,10 @@ import { LIMITS, SECAGG } from '../params.ts';
 import { PACKING_NAMES, type PackingName, type PackingProfile, packingProfile } from '../secagg/packing.ts';
 import { canonicalJson } from './canonical-json.ts';
 import type { DataContract } from './data-contract.ts';
+import { privacyFault } from './privacy/check-task.ts';
+import { privacySchema } from './privacy/terms.ts';
+import { strategyOf } from './strategies/registry.ts';
+import { strategySchema } from './strategies/settings.ts';
 import { parseYaml } from './yaml.ts';
 
 /** Below this a quantised update is noise. */
@@ -26,22 +30,13 @@ const denseSchema = z.strictObject({
 const modelSchema = z.strictObject({
   kind: z.literal('dense'),
   layers: z.array(denseSchema).min(1).max(8),
-  loss: z.literal('sigmoid-cross-entropy'),
+  /** What is minimised; the strategy knows which one it can. */
+  loss: z.enum(['sigmoid-cross-entropy', 'squared']),
   /** Weight of an example with label 1 in the mean loss; label 0 weighs 1. */
   positiveWeight: positive.max(10_000),
   /** λ of the penalty (λ/2)·Σ kernel², biases excepted. */
   l2: z.number().min(0).max(10),
 });
-
-/** One entry per strategy; `protocol/learning/server-optimiser.ts` has the other half. */
-const strategySchema = z.discriminatedUnion('name', [
-  z.strictObject({
-    name: z.literal('fedavg'),
-    localEpochs: count(100),
-    batchSize: count(65_536),
-    learningRate: positive.max(10),
-  }),
-]);
 
 const taskSchema = z.strictObject({
   version: z.literal('concordat/1'),
@@ -63,7 +58,7 @@ const taskSchema = z.strictObject({
     packing: z.enum(PACKING_NAMES),
     weightBound: count(LIMITS.maxRecordsPerDealer),
   }),
-  privacy: z.strictObject({ mode: z.literal('none') }),
+  privacy: privacySchema,
   evaluation: z.strictObject({
     histogramBins: z.int().min(2).max(4_096),
     decisionThreshold: z.number().min(0).max(1),
@@ -103,9 +98,9 @@ export function parseTask(source: string): Task {
       'must lie on the edge of a bin, so that accuracy is exact: choose k/histogramBins',
     );
   }
-  if (document.strategy.learningRate * document.model.l2 >= 1) {
-    throw invalid('model.l2', 'learningRate·l2 must be under 1, or every step overshoots: lower one of them');
-  }
+  const strategy = strategyOf(document);
+  const fault = strategy.fault(document) ?? privacyFault(document, strategy);
+  if (fault) throw invalid(fault.path, fault.advice);
   checkPacking(document);
   return { ...document, hash: taskHash(document) };
 }

@@ -1,6 +1,7 @@
-// A dealer's update on its way to the secure sum, and the sum on its way back. Each stage is a type: none can be skipped.
+// A dealer's vector on its way to the secure sum, and the sum on its way back. Each stage is a type: none can be skipped.
 import { ConcordatError } from '../errors.ts';
 import type { ScoreHistogram } from './metrics.ts';
+import type { VectorPart } from './strategies/strategy.ts';
 
 declare const stage: unique symbol;
 type Stage<Name extends string> = { readonly [stage]: Name };
@@ -9,16 +10,25 @@ type Stage<Name extends string> = { readonly [stage]: Name };
 export type LocalUpdate = Stage<'local'> & { readonly delta: Float64Array };
 /** The same, with L2 norm at most clipNorm. */
 export type ClippedUpdate = Stage<'clipped'> & { readonly delta: Float64Array; readonly clipNorm: number };
-/** Values of `valueBits` bits for the secure sum: weighted delta, then evaluation counts. */
+/** Whole levels, one array per part, the evaluation counts last: what noise is added to. */
+export type IntegerUpdate = Stage<'integers'> & { readonly levels: readonly Float64Array[] };
+/** The same with this dealer's share of the noise in it, or with none by the task's own leave. */
+export type NoisyUpdate = Stage<'noisy'> & { readonly levels: readonly Float64Array[] };
+/** Values of `valueBits` bits for the secure sum. */
 export type QuantisedUpdate = Stage<'quantised'> & { readonly values: Uint16Array };
 
-/** Of a signed quantity in `valueBits` bits: levels on each side of zero, and where zero lies. */
-const levelsOf = (valueBits: number): number => 2 ** (valueBits - 1) - 1;
-const offsetOf = (valueBits: number): number => 2 ** (valueBits - 1);
-
-/** An evaluation count has up to 16 bits; with narrower values it takes several, least significant digits first. */
-const COUNT_BITS = 16;
-export const digitsPerCount = (valueBits: number): number => Math.ceil(COUNT_BITS / valueBits);
+/** What a dealer sends and a sum is read by: `protocol/learning/vector.ts` makes it from a task. */
+export interface Vector {
+  /** The strategy's. */
+  readonly parts: readonly VectorPart[];
+  /** Histograms of the base model's scores: label 0, label 1. */
+  readonly evaluation: readonly [negatives: VectorPart, positives: VectorPart];
+  readonly valueBits: number;
+  /** Values altogether. */
+  readonly length: number;
+  /** Of a strategy that sends its own counts: `evaluation` is then empty. */
+  readonly histogram?: (sums: readonly Float64Array[]) => ScoreHistogram;
+}
 
 const outOfRange = (detail: string) => new ConcordatError('VALUE_OUT_OF_RANGE', detail);
 
@@ -32,12 +42,14 @@ export function localUpdate(base: Float32Array, trained: Float32Array): LocalUpd
 
 export const l2Norm = (vector: Float64Array): number => Math.sqrt(vector.reduce((sum, x) => sum + x * x, 0));
 
-/** Scales the whole update down to clipNorm when it is longer; a shorter one passes unchanged, bit for bit. */
-export function clip(update: LocalUpdate, clipNorm: number): ClippedUpdate {
-  const norm = l2Norm(update.delta);
-  const delta = norm > clipNorm ? update.delta.map((x) => x * (clipNorm / norm)) : update.delta;
-  return { delta, clipNorm } as ClippedUpdate;
+/** Scales the whole vector down to clipNorm when it is longer; a shorter one passes unchanged, bit for bit. */
+export function clipVector(vector: Float64Array, clipNorm: number): Float64Array {
+  const norm = l2Norm(vector);
+  return norm > clipNorm ? vector.map((x) => x * (clipNorm / norm)) : vector;
 }
+
+export const clip = (update: LocalUpdate, clipNorm: number): ClippedUpdate =>
+  ({ delta: clipVector(update.delta, clipNorm), clipNorm }) as ClippedUpdate;
 
 /** A dealer counts by its records up to the bound: min(records, weightBound)/weightBound, in (0, 1]. */
 export const weightFraction = (records: number, weightBound: number): number =>
@@ -47,87 +59,121 @@ export const weightFraction = (records: number, weightBound: number): number =>
 export const totalWeightFraction = (records: readonly number[], weightBound: number): number =>
   records.reduce((sum, n) => sum + Math.min(n, weightBound), 0) / weightBound;
 
-/** Width of one level. The range ±clipNorm never binds after clipping. */
-const stepOf = (clipNorm: number, valueBits: number): number => clipNorm / levelsOf(valueBits);
+/** @throws ConcordatError VALUE_OUT_OF_RANGE unless the fraction is in (0, 1] */
+export function weighted(vector: Float64Array, fraction: number): Float64Array {
+  if (!(fraction > 0 && fraction <= 1)) throw outOfRange(`a weight fraction of ${fraction} is not in (0, 1]`);
+  return vector.map((x) => fraction * x);
+}
 
-/** Values of one dealer's vector: a delta per parameter, then the counts of two histograms. */
-export const vectorLength = (parameters: number, bins: number, valueBits: number): number =>
-  parameters + 2 * bins * digitsPerCount(valueBits);
+/** Values that a level is sent as: digits of valueBits bits, least significant first. */
+export const digitsOf = ({ bits }: Pick<VectorPart, 'bits'>, valueBits: number): number => Math.ceil(bits / valueBits);
+
+const largestLevel = ({ bits, signed }: VectorPart): number => (signed ? 2 ** (bits - 1) - 1 : 2 ** bits - 1);
+const smallestLevel = (part: VectorPart): number => (part.signed ? -largestLevel(part) : 0);
+/** Where zero lies on the wire. */
+const offsetOf = ({ bits, signed }: VectorPart): number => (signed ? 2 ** (bits - 1) : 0);
+const partsOf = (vector: Vector): readonly VectorPart[] => [...vector.parts, ...vector.evaluation];
 
 /**
- * round(x/step) + 2^(valueBits−1), half up, of weightFraction·delta; then the counts, digit by digit. Rounding is
- * deterministic, so that a round replays bit for bit.
- * @throws ConcordatError VALUE_OUT_OF_RANGE when a count does not fit, or there is no record
+ * Levels of every value: round(x/step), half up. Rounding is deterministic, so that a round replays bit for bit.
+ * @throws ConcordatError VALUE_OUT_OF_RANGE when a value is no number, or a count does not fit
  */
 export function quantise(
-  update: ClippedUpdate,
-  weight: number,
-  histogram: ScoreHistogram,
-  valueBits: number,
-): QuantisedUpdate {
-  if (!(weight > 0 && weight <= 1)) throw outOfRange(`a weight fraction of ${weight} is not in (0, 1]`);
-  const counts = [...histogram.negatives, ...histogram.positives];
-  const parameters = update.delta.length;
-  const digits = digitsPerCount(valueBits);
-  const values = new Uint16Array(parameters + counts.length * digits);
-  const [step, levels, offset] = [stepOf(update.clipNorm, valueBits), levelsOf(valueBits), offsetOf(valueBits)];
-  update.delta.forEach((x, i) => {
-    // The clamp is for the last bit: a clipped coordinate can round to a hair over clipNorm.
-    const level = Math.max(-levels, Math.min(levels, Math.floor((weight * x) / step + 0.5)));
-    values[i] = level + offset;
+  contribution: readonly Float64Array[],
+  { negatives, positives }: ScoreHistogram,
+  vector: Vector,
+): IntegerUpdate {
+  const all = [...contribution, Float64Array.from(negatives), Float64Array.from(positives)];
+  const levels: readonly Float64Array[] = partsOf(vector).map((part, p) =>
+    levelsOf(all[p] ?? new Float64Array(), part),
+  );
+  if (all.length !== levels.length) throw outOfRange(`${all.length} parts, not ${levels.length}`);
+  return { levels } as IntegerUpdate;
+}
+
+function levelsOf(values: Float64Array, part: VectorPart): Float64Array {
+  if (values.length !== part.length) throw outOfRange(`${part.name} has ${values.length} values, not ${part.length}`);
+  const most = largestLevel(part);
+  return values.map((x) => {
+    const level = Math.floor(x / part.step + 0.5);
+    if (Number.isNaN(level)) throw outOfRange(`a value of ${part.name} is not a number`);
+    if (!part.signed && (level < 0 || level > most)) {
+      throw outOfRange(`a count of ${part.name} does not fit ${part.bits} bits`);
+    }
+    return level;
   });
-  counts.forEach((count, i) => {
-    if (count >= 2 ** COUNT_BITS) throw outOfRange(`an evaluation count of ${count} does not fit ${COUNT_BITS} bits`);
-    for (let d = 0; d < digits; d++) {
-      values[parameters + i * digits + d] = Math.floor(count / 2 ** (d * valueBits)) % 2 ** valueBits;
+}
+
+/** @param noise is given the levels of each part to add whole numbers to, in place; undefined for a task without privacy */
+export function addNoise(
+  { levels }: IntegerUpdate,
+  vector: Vector,
+  noise: ((levels: Float64Array, part: VectorPart) => void) | undefined,
+): NoisyUpdate {
+  if (noise === undefined) return { levels } as NoisyUpdate;
+  const noisy: readonly Float64Array[] = levels.map((values) => values.slice());
+  partsOf(vector).forEach((part, p) => {
+    noise(noisy[p] ?? new Float64Array(), part);
+  });
+  return { levels: noisy } as NoisyUpdate;
+}
+
+/** Offset-binary digits. A level beyond the range is clamped: a clipped coordinate can round to a hair over its bound. */
+export function encodeUpdate({ levels }: NoisyUpdate, vector: Vector): QuantisedUpdate {
+  const values = new Uint16Array(vector.length);
+  const base = 2 ** vector.valueBits;
+  let at = 0;
+  partsOf(vector).forEach((part, p) => {
+    const digits = digitsOf(part, vector.valueBits);
+    const [least, most, offset] = [smallestLevel(part), largestLevel(part), offsetOf(part)];
+    for (const level of levels[p] ?? []) {
+      let rest = Math.max(least, Math.min(most, level)) + offset;
+      for (let d = 0; d < digits; d++) {
+        values[at++] = rest % base;
+        rest = Math.floor(rest / base);
+      }
     }
   });
   return { values } as QuantisedUpdate;
 }
 
-export interface AggregateShape {
-  readonly parameters: number;
-  readonly bins: number;
-  readonly clipNorm: number;
-  readonly valueBits: number;
-  /** How many dealers are in the sum. */
-  readonly dealers: number;
-  /** Of the same dealers, from the weights on chain: see `totalWeightFraction`. */
-  readonly totalWeightFraction: number;
-}
-
-export interface DecodedAggregate {
-  /** The dealers' mean update, weighted by records. */
-  readonly delta: Float64Array;
+export interface OpenedUpdate {
+  /** Sums over the dealers, one per part of the strategy, in its unit. */
+  readonly sums: readonly Float64Array[];
   /** Scores of the base model over all their records. */
   readonly histogram: ScoreHistogram;
 }
 
 /**
- * Reads the opened sum: delta = (sum − offset·dealers)·step / totalWeightFraction, and the summed histograms.
+ * Reads the opened sum: of each value, (Σ digits·2^(valueBits·d) − offset·dealers)·step.
  * @throws ConcordatError VALUE_OUT_OF_RANGE when the sum cannot be one of so many dealers
  */
-export function decodeAggregate(sums: ArrayLike<number>, shape: AggregateShape): DecodedAggregate {
-  const { parameters, bins, dealers, valueBits } = shape;
-  const length = vectorLength(parameters, bins, valueBits);
-  const most = dealers * (2 ** valueBits - 1);
-  if (sums.length !== length) throw outOfRange(`the sum has ${sums.length} values, not ${length}`);
-  if (!(dealers >= 1 && shape.totalWeightFraction > 0)) throw outOfRange('the sum is over no dealer');
-  const at = (i: number): number => {
-    const sum = sums[i] ?? -1;
-    if (!Number.isInteger(sum) || sum < 0 || sum > most) {
-      throw outOfRange(`value ${i} of the sum is not a sum of ${dealers} values of ${valueBits} bits`);
+export function decodeSums(opened: ArrayLike<number>, vector: Vector, dealers: number): OpenedUpdate {
+  if (opened.length !== vector.length) throw outOfRange(`the sum has ${opened.length} values, not ${vector.length}`);
+  if (!(Number.isInteger(dealers) && dealers >= 1)) throw outOfRange('the sum is over no dealer');
+  const most = dealers * (2 ** vector.valueBits - 1);
+  let at = 0;
+  const read = (part: VectorPart): Float64Array => {
+    const digits = digitsOf(part, vector.valueBits);
+    const zero = offsetOf(part) * dealers;
+    const sums = new Float64Array(part.length);
+    for (let i = 0; i < part.length; i++) {
+      let sum = 0;
+      for (let d = 0; d < digits; d++, at++) {
+        const digit = opened[at] ?? -1;
+        if (!Number.isInteger(digit) || digit < 0 || digit > most) {
+          throw outOfRange(`value ${at} of the sum is not a sum of ${dealers} values of ${vector.valueBits} bits`);
+        }
+        sum += digit * 2 ** (d * vector.valueBits);
+      }
+      sums[i] = (sum - zero) * part.step;
     }
-    return sum;
+    return sums;
   };
-  const [step, offset, digits] = [stepOf(shape.clipNorm, valueBits), offsetOf(valueBits), digitsPerCount(valueBits)];
-  const delta = new Float64Array(parameters);
-  for (let i = 0; i < parameters; i++) delta[i] = ((at(i) - offset * dealers) * step) / shape.totalWeightFraction;
-  const count = (i: number): number => {
-    let sum = 0;
-    for (let d = 0; d < digits; d++) sum += at(parameters + i * digits + d) * 2 ** (d * valueBits);
-    return sum;
-  };
-  const counts = (from: number) => Uint32Array.from({ length: bins }, (_, i) => count(from + i));
-  return { delta, histogram: { negatives: counts(0), positives: counts(bins) } };
+  const sums = vector.parts.map(read);
+  const [negatives, positives] = [counts(read(vector.evaluation[0])), counts(read(vector.evaluation[1]))];
+  return { sums, histogram: vector.histogram?.(sums) ?? { negatives, positives } };
 }
+
+/** With noise in them they may be under 0 or no whole numbers. */
+const counts = (sums: Float64Array): Uint32Array => Uint32Array.from(sums, (sum) => Math.max(0, Math.round(sum)));

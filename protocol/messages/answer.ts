@@ -16,13 +16,15 @@ export const sharesField = z
       sealedShare: bytesField(SEALED_SHARE_BYTES, SEALED_SHARE_BYTES),
       /** sha256 of every key-holder's sealed share, in order: the preimage of the dealer's sharesRoot on chain. */
       shareHashes: z.array(hashField).min(1).max(LIMITS.maxKeyHolders),
+      /** The dealer's EIP-712 `Upload`: an honest dealer signs one sharing an attempt, whatever an endpoint says of the chain. */
+      signature: signatureField,
     }),
   )
   .min(1)
   .max(SECAGG.maxDealers);
 
-/** Per dealer: the sealed share, 69 bytes of CBOR per hash in hex, field names. */
-export const MAX_SHARES_BYTES = 1_024 + SECAGG.maxDealers * (SEALED_SHARE_BYTES + 128 + LIMITS.maxKeyHolders * 69);
+/** Per dealer: the sealed share, a signature, 69 bytes of CBOR per hash in hex, field names. */
+export const MAX_SHARES_BYTES = 1_024 + SECAGG.maxDealers * (SEALED_SHARE_BYTES + 288 + LIMITS.maxKeyHolders * 69);
 
 /** The set is not in it: a key-holder reads that from chain. */
 export const answerRequest = z.strictObject({

@@ -1,5 +1,6 @@
 // What a dealer sends for a round: first this, signed, with the sealed shares of the one-time key; then the payload's bytes.
 import { z } from 'zod';
+import type { Hex } from '../bytes.ts';
 import { LIMITS } from '../params.ts';
 import { SEALED_SHARE_BYTES } from '../secagg/shares.ts';
 import { addressField, attemptField, bytesField, hashField, roundField, signatureField } from './fields.ts';
@@ -15,6 +16,15 @@ export const uploadMessage = z.strictObject({
   /** EIP-712 `Upload` */
   signature: signatureField,
 });
+/** The EIP-712 struct `Upload` that a dealer signs. */
+export interface UploadStatement {
+  readonly dealer: Hex;
+  readonly round: number;
+  readonly attempt: number;
+  readonly payloadHash: Hex;
+  readonly sharesRoot: Hex;
+}
+
 export type UploadMessage = z.infer<typeof uploadMessage>;
 
 export const MAX_UPLOAD_MESSAGE_BYTES = 1_024 + LIMITS.maxKeyHolders * (SEALED_SHARE_BYTES + 16);

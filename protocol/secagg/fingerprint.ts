@@ -20,6 +20,8 @@ export interface FingerprintContext {
   /** Of the set's payloads, in the order of SetFinalised. */
   readonly payloadHashes: readonly Hex[];
   readonly aggregateHash: Hex;
+  /** Of the sum and of every payload: a zero block more would change no inner product. */
+  readonly blocks: number;
 }
 
 const TAG = `${PROTOCOL_VERSION}/fingerprint`;
@@ -27,9 +29,9 @@ const MASK = 2 ** 30 - 1;
 
 /** 32 bytes; another sum, set or payload makes another challenge (Fiat-Shamir). */
 export function fingerprintChallenge(context: FingerprintContext): Uint8Array {
-  const { chainId, ledger, round, setHash, payloadHashes, aggregateHash } = context;
+  const { chainId, ledger, round, setHash, payloadHashes, aggregateHash, blocks } = context;
   const hex = [ledger, setHash, aggregateHash, ...payloadHashes].map((value) => value.toLowerCase());
-  return sha256(encodeCbor([TAG, chainId, round, ...hex]));
+  return sha256(encodeCbor([TAG, chainId, round, blocks, ...hex]));
 }
 
 /** A residue below each of `primes` in turn, from one stream: 32-bit little-endian words, masked to 30 bits, refused from p on. */
@@ -63,7 +65,7 @@ const CHUNK = 256;
 
 /**
  * f = Σ_k u_k · Σ_i w_i · c_{k,i} mod p, for each repetition and prime, with u and w uniform from the challenge. Two different
- * sums have the same fingerprint with a chance of (2/p)^4 < 2^-116 (a non-zero form of degree one in u and one in w:
+ * sums have the same fingerprint with a chance of (2/p)^4 < 2^-115 (a non-zero form of degree one in u and one in w:
  * Schwartz-Zippel), whatever the number of blocks.
  */
 export function createFingerprinter(challenge: Uint8Array, xof: Xof = nobleShake128): Fingerprinter {

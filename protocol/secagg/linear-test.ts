@@ -94,14 +94,40 @@ export interface SharingVerdict {
   readonly sound: readonly Hex[];
   /** Left out of the set. */
   readonly refused: readonly Hex[];
-  /** True when more than half of the uploads fail: a key-holder is the likelier liar, nobody is left out, and the opening tells. */
+  /** Key-holders whose word counts for nothing: more than half of the shares did not open for them, so their key is the fault. */
+  readonly disregarded: readonly number[];
+  /**
+   * True when more than half of the uploads fail, or so many that the rest is no cohort: a key-holder is the likelier liar,
+   * nobody is left out, and the opening tells.
+   */
   readonly undecided: boolean;
 }
 
-/** @param points per dealer, what each answering key-holder said of its upload */
-export function judgeSharings(points: ReadonlyMap<Hex, readonly TestPoint[]>, threshold: number): SharingVerdict {
+/**
+ * @param points per dealer, what each answering key-holder said of its upload
+ * @param least the smallest set that may be fixed
+ */
+export function judgeSharings(
+  points: ReadonlyMap<Hex, readonly TestPoint[]>,
+  threshold: number,
+  least: number,
+): SharingVerdict {
   const dealers = [...points.keys()];
-  const refused = dealers.filter((dealer) => !sharingHolds(points.get(dealer) ?? [], threshold));
-  if (2 * refused.length > dealers.length) return { sound: dealers, refused: [], undecided: true };
-  return { sound: dealers.filter((dealer) => !refused.includes(dealer)), refused, undecided: false };
+  const disregarded = unableToOpen([...points.values()]);
+  const refused = dealers.filter((dealer) => {
+    const heard = (points.get(dealer) ?? []).filter(({ index }) => !disregarded.includes(index));
+    return !sharingHolds(heard, threshold);
+  });
+  const undecided = 2 * refused.length > dealers.length || dealers.length - refused.length < least;
+  if (undecided) return { sound: dealers, refused: [], disregarded, undecided };
+  return { sound: dealers.filter((dealer) => !refused.includes(dealer)), refused, disregarded, undecided };
+}
+
+function unableToOpen(uploads: readonly (readonly TestPoint[])[]): readonly number[] {
+  const all = uploads.flat();
+  const indices = [...new Set(all.map(({ index }) => index))].sort((a, b) => a - b);
+  return indices.filter((index) => {
+    const own = all.filter((point) => point.index === index);
+    return 2 * own.filter(({ value }) => value === undefined).length > own.length;
+  });
 }

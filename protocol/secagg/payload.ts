@@ -29,7 +29,7 @@ export function payloadHeader(blocks: number): Uint8Array {
   return header;
 }
 
-/** Takes a payload's bytes as they come and hands out whole blocks, every residue checked. */
+/** Takes a payload's bytes as they come and hands out whole blocks, every residue checked. Once it refused, it stays so. */
 export interface PayloadParser {
   /** @throws ConcordatError PAYLOAD_MALFORMED with the place */
   push(chunk: Uint8Array): void;
@@ -52,6 +52,11 @@ export function createPayloadParser(
   const block = new Uint8Array(words.buffer);
   const residues = new Uint32Array(RESIDUES_PER_BLOCK);
   let received = 0;
+  let refused: ConcordatError | undefined;
+  const refuse = (error: ConcordatError): never => {
+    refused = error;
+    throw error;
+  };
 
   function take(chunk: Uint8Array): number {
     const inHeader = received < HEADER_BYTES;
@@ -74,11 +79,18 @@ export function createPayloadParser(
 
   return {
     push(chunk) {
-      if (received + chunk.length > payloadBytes(blocks)) throw wrongSize(received + chunk.length, blocks);
-      for (let at = 0; at < chunk.length; ) at += take(chunk.subarray(at));
+      if (refused !== undefined) throw refused;
+      if (received + chunk.length > payloadBytes(blocks)) refuse(wrongSize(received + chunk.length, blocks));
+      try {
+        for (let at = 0; at < chunk.length; ) at += take(chunk.subarray(at));
+      } catch (error) {
+        if (error instanceof ConcordatError) refuse(error);
+        throw error;
+      }
     },
     end() {
-      if (received !== payloadBytes(blocks)) throw wrongSize(received, blocks);
+      if (refused !== undefined) throw refused;
+      if (received !== payloadBytes(blocks)) refuse(wrongSize(received, blocks));
     },
   };
 }

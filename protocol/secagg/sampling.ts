@@ -7,7 +7,7 @@ const HALF_BYTES = SECAGG.cbdTrials / 8;
 export const CBD_BYTES = 2 * HALF_BYTES;
 /** Random bytes for one polynomial. */
 export const CBD_POLYNOMIAL_BYTES = CBD_BYTES * RING_DEGREE;
-/** Variance of one sample: trials / 2 (sigma 4.47). Two honest dealers keep 3.16 when the sum is public (Hint-RLWE, ePrint 2023/623). */
+/** Variance of one sample: trials / 2 (sigma 4.47). When the sum is public, RLWE with 2.24 is left (Hint-RLWE, ePrint 2023/623; docs/spec/04). */
 export const CBD_VARIANCE = SECAGG.cbdTrials / 2;
 
 /** Arithmetic, not a table: a table look-up by a secret byte shows in the cache. */

@@ -25,7 +25,7 @@ export async function assembleReport(
   customers: readonly DealersCustomers[],
   access: Access,
   comparison: Comparison,
-  verdicts: Pick<FederationReport, 'audit' | 'withdrawal'>,
+  verdicts: Pick<FederationReport, 'audit' | 'witnesses' | 'withdrawal'>,
 ): Promise<FederationReport> {
   const { options, timingsMs } = run;
   const edges = await Promise.all(running.dealers.map(edgeStatus));

@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { writeFileAtomic } from '../../kit/files.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { type FinishedRun, federate } from './federate.ts';
-import type { FederateOptions } from './options.ts';
+import { type FederateOptions, witnessQuorumOf } from './options.ts';
 import type { Stoppable } from './run.ts';
 import { resultScreen } from './screen.ts';
 
@@ -26,6 +26,12 @@ export function registerFederate(program: Command): void {
     .option('--seed <n>', 'decides split, simulated rules and who withdraws', whole(0, 2 ** 31), 1)
     .option('--key-holders <n>', 'key-holders', whole(1, 32), 5)
     .option('--threshold <n>', 'key-holders needed to open a sum', whole(1, 32), 4)
+    .option('--witnesses <n>', 'witnesses beside the coordinator, each its own process', whole(0, 16), 0)
+    .option(
+      '--witness-quorum <n>',
+      'witnesses that must sign an anchor (default: all, the coordinator too)',
+      whole(1, 17),
+    )
     .option('--out <dir>', 'where the run is kept (default: a new folder under .concordat/runs)')
     .option('--json <file>', 'also write the whole result as JSON')
     .option('--keep', 'leave the federation up when done', false)
@@ -71,7 +77,7 @@ function newRunFolder(seed: number): string {
   return join('.concordat', 'runs', `${stamp}-seed-${seed}`);
 }
 
-/** @throws ConcordatError NOT_FOUND, SHARES_INSUFFICIENT */
+/** @throws ConcordatError NOT_FOUND, SHARES_INSUFFICIENT, QUORUM_MISSING */
 function checkOptions(options: FederateOptions): void {
   if (options.example !== 'coil2000')
     throw new ConcordatError('NOT_FOUND', `there is no example "${options.example}": coil2000`);
@@ -80,6 +86,10 @@ function checkOptions(options: FederateOptions): void {
       'SHARES_INSUFFICIENT',
       `--threshold ${options.threshold} of ${options.keyHolders} key-holders`,
     );
+  }
+  if (witnessQuorumOf(options) > 1 + options.witnesses) {
+    const asked = `--witness-quorum ${options.witnessQuorum} of ${1 + options.witnesses} witnesses`;
+    throw new ConcordatError('QUORUM_MISSING', asked);
   }
 }
 
@@ -93,6 +103,7 @@ async function keepUp({ running }: FinishedRun): Promise<void> {
     `  coordinator  ${running.coordinator.url}/v1/status`,
     ...running.dealers.map((dealer) => `  ${dealer.name}     ${dealer.url}/v1/status`),
     ...running.keyHolders.map((holder) => `  ${holder.name} ${holder.url}/v1/identity`),
+    ...running.witnesses.map((witness) => `  ${witness.name}    ${witness.url}/v1/witness/heads`),
     `  audit        concordat audit --rpc ${running.chain.rpcUrl} --federation ${running.federation} --bundle ${join(running.coordinator.directory, 'bundle')}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);

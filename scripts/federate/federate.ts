@@ -14,7 +14,7 @@ import { type Comparison, compare } from './quality.ts';
 import type { FederationReport, WithdrawalReport } from './report.ts';
 import { coordinatorStatus, published } from './rounds.ts';
 import { createRun, type Run, type Stoppable } from './run.ts';
-import { checkData, enrol, learn, prepareCircuit, prove, startEverything, writeJson } from './stages.ts';
+import { checkData, compareSigned, enrol, learn, prepareCircuit, prove, startEverything, writeJson } from './stages.ts';
 import { proveWithdrawal, type Withdrawal, withdraw } from './withdrawal.ts';
 
 export interface FinishedRun {
@@ -41,6 +41,7 @@ export async function federate(options: FederateOptions, started: Stoppable[]): 
   const access = await accessOfLastRound(running, material);
   const comparison = await compareModels(run, running, material, customers, access, leaving);
   const withdrawal = leaving && half && (await proveLeaving(running, leaving, half));
+  const witnesses = options.witnesses > 0 ? await compareSigned(run, running) : undefined;
   const audit = await run.step('audit', 'Audit from chain and transcript alone', async (s) => {
     const verdict = await auditRun(running, options);
     s.update(`${verdict.checks} checks, ${verdict.failed} failed`);
@@ -50,6 +51,7 @@ export async function federate(options: FederateOptions, started: Stoppable[]): 
   run.timingsMs.total = performance.now() - beganMs;
   const report = await assembleReport(run, running, material, customers, access, comparison, {
     audit,
+    witnesses,
     withdrawal: withdrawal || undefined,
   });
   await writeJson(run, 'report.json', report);

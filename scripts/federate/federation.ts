@@ -15,7 +15,7 @@ import { PACKAGE_ROOT } from '../../kit/sources.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { canonicalJson } from '../../protocol/learning/canonical-json.ts';
 import type { Material } from './material.ts';
-import type { FederateOptions } from './options.ts';
+import { type FederateOptions, witnessQuorumOf } from './options.ts';
 
 /** A running party. A process that dies early is started again, in the same folder and on the same port. */
 export interface Node {
@@ -33,6 +33,8 @@ export interface RunningFederation {
   readonly coordinator: Node;
   readonly dealers: Node[];
   readonly keyHolders: Node[];
+  /** Beside the coordinator. */
+  readonly witnesses: Node[];
   readonly deployGas: number;
 }
 
@@ -48,6 +50,7 @@ export interface Identities {
   readonly coordinator: Identity;
   readonly dealers: readonly Identity[];
   readonly keyHolders: readonly Identity[];
+  readonly witnesses: readonly Identity[];
 }
 
 const names = (what: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${what}-${i + 1}`);
@@ -55,13 +58,14 @@ const names = (what: string, count: number): string[] => Array.from({ length: co
 /** Every party's keys, each in its own folder: what its operator would make on its own machine. */
 export async function makeIdentities(options: FederateOptions): Promise<Identities> {
   const of = (name: string) => loadOrCreateIdentity(join(options.out, name));
-  const [operator, coordinator, dealers, keyHolders] = await Promise.all([
+  const [operator, coordinator, dealers, keyHolders, witnesses] = await Promise.all([
     of('operator'),
     of('coordinator'),
     Promise.all(names('dealer', options.dealers).map(of)),
     Promise.all(names('key-holder', options.keyHolders).map(of)),
+    Promise.all(names('witness', options.witnesses).map(of)),
   ]);
-  return { operator, coordinator, dealers, keyHolders };
+  return { operator, coordinator, dealers, keyHolders, witnesses };
 }
 
 export const startChain = (options: FederateOptions): Promise<EmbeddedChain> =>
@@ -82,7 +86,7 @@ export async function deploy(
   const parameters: FederationParameters = {
     minCohort: material.task.cohort.min,
     keyHolderThreshold: options.threshold,
-    witnessQuorum: 1,
+    witnessQuorum: witnessQuorumOf(options),
     metricMaxAgeSeconds: METRIC_MAX_AGE_SECONDS,
     verificationKeyHash: artifacts.verificationKeyHash,
   };
@@ -94,7 +98,7 @@ export async function deploy(
   });
   const federation = createFederation(client, deployed.federation);
   await federation.setCoordinator(who.coordinator.address);
-  await federation.registerWitness(who.coordinator.address);
+  for (const { address } of [who.coordinator, ...who.witnesses]) await federation.registerWitness(address);
   for (const { address } of who.dealers) await federation.registerDealer(address);
   // one after the other: the order of registration is a key-holder's index; its keys it makes and registers itself
   for (const { address } of who.keyHolders) await federation.registerKeyHolder(address);
@@ -102,7 +106,7 @@ export async function deploy(
 }
 
 async function startNode(
-  role: 'coordinator' | 'edge' | 'key-holder',
+  role: 'coordinator' | 'edge' | 'key-holder' | 'witness',
   name: string,
   identity: Identity,
   args: readonly string[],
@@ -121,7 +125,8 @@ async function startNode(
   let child = await spawnOnce('0');
   let stopping = false;
   const tokenFile = join(directory, OPERATOR_TOKEN_FILE);
-  const token = role === 'key-holder' ? '' : (await readFileOrExplain(tokenFile)).toString('utf8');
+  const hasOperator = role === 'coordinator' || role === 'edge';
+  const token = hasOperator ? (await readFileOrExplain(tokenFile)).toString('utf8') : '';
   const node: Node = {
     name,
     url: child.url,
@@ -154,7 +159,7 @@ export async function startNodes(
   material: Material,
   options: FederateOptions,
   { onStarted, onEvent }: { readonly onStarted: (node: Node) => void; readonly onEvent: (text: string) => void },
-): Promise<Pick<RunningFederation, 'coordinator' | 'dealers' | 'keyHolders'>> {
+): Promise<Pick<RunningFederation, 'coordinator' | 'dealers' | 'keyHolders' | 'witnesses'>> {
   const onChain = ['--rpc', where.chain.rpcUrl, '--federation', where.federation];
   const agreed = ['--task', material.taskFile, '--contract', material.contractFile];
   const start = async (...parameters: Parameters<typeof startNode>): Promise<Node> => {
@@ -180,26 +185,30 @@ export async function startNodes(
     ...keyHolders.map((k) => k.url),
   ];
   const coordinator = await start('coordinator', 'coordinator', who.coordinator, coordinatorArgs, options, onEvent);
+  const witnesses = await Promise.all(
+    who.witnesses.map((identity, i) => start('witness', `witness-${i + 1}`, identity, onChain, options, onEvent)),
+  );
+  const witnessUrls = [coordinator, ...witnesses].map(({ url }) => url);
   const dealers = await Promise.all(
     who.dealers.map((identity, i) =>
       start(
         'edge',
         `dealer-${i + 1}`,
         identity,
-        edgeArgs(i, onChain, agreed, coordinator.url, material, options),
+        edgeArgs(i, onChain, agreed, witnessUrls, material, options),
         options,
         onEvent,
       ),
     ),
   );
-  return { coordinator, dealers, keyHolders };
+  return { coordinator, dealers, keyHolders, witnesses };
 }
 
 function edgeArgs(
   index: number,
   onChain: readonly string[],
   agreed: readonly string[],
-  coordinatorUrl: string,
+  [coordinatorUrl = '', ...otherWitnesses]: readonly string[],
   material: Material,
   options: FederateOptions,
 ): string[] {
@@ -209,6 +218,9 @@ function edgeArgs(
     ...agreed,
     '--coordinator',
     coordinatorUrl,
+    '--witness',
+    coordinatorUrl,
+    ...otherWitnesses,
     '--records',
     records,
     '--cache-dir',

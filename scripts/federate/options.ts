@@ -10,11 +10,18 @@ export interface FederateOptions {
   readonly seed: number;
   readonly keyHolders: number;
   readonly threshold: number;
+  /** Processes beside the coordinator, which is a witness too. */
+  readonly witnesses: number;
+  /** Witnesses that must sign an anchor; all of them when left out. */
+  readonly witnessQuorum?: number;
   readonly keep: boolean;
   readonly out: string;
   readonly json?: string;
   readonly cacheDir: string;
 }
+
+export const witnessQuorumOf = ({ witnesses, witnessQuorum }: FederateOptions): number =>
+  witnessQuorum ?? 1 + witnesses;
 
 /** Rounds before the customer withdraws; with fewer than two rounds nobody does. */
 export const withdrawalAfter = (rounds: number): number | undefined =>

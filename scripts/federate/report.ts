@@ -40,6 +40,14 @@ export interface WithdrawalReport {
   readonly absentFromRounds: readonly number[];
 }
 
+/** The coordinator is one of them. */
+export interface WitnessReport {
+  readonly count: number;
+  readonly quorum: number;
+  /** Compared: of all dealers, as the witnesses and the chain have them. */
+  readonly anchors: number;
+}
+
 export interface FederationReport {
   readonly formatVersion: 1;
   readonly example: string;
@@ -70,5 +78,7 @@ export interface FederationReport {
   };
   readonly gas: Readonly<Record<string, number>>;
   readonly audit: { readonly checks: number; readonly failed: number; readonly failures: readonly string[] };
+  /** undefined when the coordinator was the only one. */
+  readonly witnesses: WitnessReport | undefined;
   readonly withdrawal: WithdrawalReport | undefined;
 }

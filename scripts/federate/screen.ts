@@ -17,6 +17,7 @@ export function resultScreen(report: FederationReport, isTty: boolean): string {
     ...consent(report, ink),
     heading('Audit'),
     audit(report, ink),
+    ...witnesses(report, ink),
   ].join('\n');
 }
 
@@ -101,4 +102,10 @@ function audit(report: FederationReport, ink: Ink): string {
   const { checks, failed, failures } = report.audit;
   if (failed === 0) return ink.good(`✓ ${checks} checks from chain and transcript, all hold`);
   return ink.bad(`✗ ${failed} of ${checks} checks failed: ${failures.join(', ')}`);
+}
+
+function witnesses({ witnesses: seen }: FederationReport, ink: Ink): string[] {
+  if (seen === undefined) return [];
+  const { count, quorum, anchors } = seen;
+  return [ink.good(`✓ ${count} witnesses, of whom ${quorum} must sign, agree on ${anchors} anchors of consent`)];
 }

@@ -1,11 +1,16 @@
 // The stages of a run up to the first round: data, circuit, processes, enrolment, proofs.
 import { join } from 'node:path';
+import { connectFederation } from '../../engines/chain/connect.ts';
 import { type PolicyArtifacts, preparePolicyCircuit } from '../../engines/proof/artifacts.ts';
 import { buildKernel } from '../../engines/ring/kernel-build.ts';
 import { writeFileAtomic } from '../../kit/files.ts';
+import { ConcordatError } from '../../protocol/errors.ts';
+import { compareWitnesses, writeEvidence } from '../../witness/compare.ts';
 import { type DealersCustomers, inviteCustomers, submit } from './customers.ts';
 import { deploy, makeIdentities, type Node, type RunningFederation, startChain, startNodes } from './federation.ts';
 import { type Material, prepareMaterial } from './material.ts';
+import { witnessQuorumOf } from './options.ts';
+import type { WitnessReport } from './report.ts';
 import { runRounds, untilReady } from './rounds.ts';
 import type { Run } from './run.ts';
 
@@ -44,7 +49,7 @@ export const startEverything = (run: Run, material: Material, artifacts: PolicyA
     s.update('contracts');
     const who = await makeIdentities(options);
     const { federation, gasUsed } = await deploy(chain, who, artifacts, material, options);
-    const total = 1 + options.dealers + options.keyHolders;
+    const total = 1 + options.dealers + options.keyHolders + options.witnesses;
     let up = 0;
     const onStarted = (node: Node): void => {
       started.push(node);
@@ -57,9 +62,9 @@ export const startEverything = (run: Run, material: Material, artifacts: PolicyA
     const { rpcUrl, chainId } = chain;
     const bundle = 'coordinator/bundle';
     await writeJson(run, 'federation.json', { rpcUrl, chainId, federation, bundle, chainState: 'chain.json' });
-    s.update(
-      `chain at ${rpcUrl}, coordinator at ${nodes.coordinator.url}, ${options.dealers} edge nodes, ${options.keyHolders} key-holders`,
-    );
+    const parties = `${options.dealers} edge nodes, ${options.keyHolders} key-holders`;
+    const others = options.witnesses === 0 ? '' : `, ${options.witnesses} witnesses`;
+    s.update(`chain at ${rpcUrl}, coordinator at ${nodes.coordinator.url}, ${parties}${others}`);
     return { ...onChain, ...nodes, deployGas: gasUsed };
   });
 
@@ -93,6 +98,21 @@ export const learn = (run: Run, running: RunningFederation, from: number, to: nu
       s.line(`round ${round}: ${dealers} dealers, ${records} records, AUC before ${auc}, ${ms.toFixed(0)} ms`);
     }),
   );
+
+/** What the witnesses and the chain say was signed, held against each other. @throws ConcordatError ANCHOR_EQUIVOCATION */
+export const compareSigned = (run: Run, running: RunningFederation): Promise<WitnessReport> =>
+  run.step('witnesses', 'What the witnesses signed, compared', async (s) => {
+    const { rpcUrl } = running.chain;
+    const urls = [running.coordinator, ...running.witnesses].map(({ url }) => url);
+    const compared = await compareWitnesses(urls, await connectFederation(rpcUrl, running.federation));
+    const { anchors, equivocations, failed } = compared;
+    if (failed[0] !== undefined) throw failed[0].error;
+    const files = await writeEvidence(equivocations, run.options.out);
+    if (files.length > 0) throw new ConcordatError('ANCHOR_EQUIVOCATION', `the evidence: ${files.join(', ')}`);
+    const quorum = witnessQuorumOf(run.options);
+    s.update(`${urls.length} witnesses, quorum ${quorum}: they agree on ${anchors} anchors`);
+    return { count: urls.length, quorum, anchors };
+  });
 
 export const writeJson = (run: Run, name: string, value: unknown): Promise<void> =>
   writeFileAtomic(join(run.options.out, name), JSON.stringify(value, undefined, 2));

@@ -1,6 +1,6 @@
 // The shared numbers under the names that circuits and contracts know them by.
 import { FIELD_ORDER, POLICY_DIGEST_TAG } from '../../protocol/consent/policy.ts';
-import { CONSENT, PROTOCOL_VERSION, SECAGG } from '../../protocol/params.ts';
+import { CONSENT, LIMITS, PROTOCOL_VERSION, SECAGG } from '../../protocol/params.ts';
 
 export type Constant = readonly [name: string, value: number | bigint | string];
 
@@ -21,4 +21,7 @@ export const CHAIN_CONSTANTS: readonly Constant[] = [
   ['SCALAR_FIELD', FIELD_ORDER],
   ['SHAMIR_PRIME', SECAGG.shamirPrime],
   ['MIN_COHORT', SECAGG.minCohort],
+  ['MIN_THRESHOLD', SECAGG.minThreshold],
+  ['MAX_KEY_HOLDERS', LIMITS.maxKeyHolders],
+  ['MAX_ROUND_SECONDS', LIMITS.maxRoundSeconds],
 ];

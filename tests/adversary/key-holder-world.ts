@@ -1,11 +1,13 @@
 // A round of four dealers as key-holder 2 sees it, honest in every part; tests change the part they attack.
+import { computeAddress } from 'ethers';
 import { expect } from 'vitest';
 import { createSealer } from '../../edge-node/seal/seal.ts';
+import { recoverTypedStruct, signTypedStruct } from '../../engines/chain/typed-data.ts';
 import { sealShare } from '../../engines/keys/sealing.ts';
 import { createSealRing } from '../../engines/ring/seal.ts';
 import { createKeyHolder, type KeyHolderParts } from '../../key-holder/holder.ts';
 import type { ChainView } from '../../key-holder/round-facts.ts';
-import { type Hex, sha256, toHex } from '../../protocol/bytes.ts';
+import { type Hex, sha256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
 import { encodeCbor } from '../../protocol/codec.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import type { AnswerRequest } from '../../protocol/messages/answer.ts';
@@ -20,6 +22,8 @@ import {
   LEDGER,
   memoryStore,
   type SealedInMemory,
+  type SealedRound,
+  sealInMemory,
   sealRound,
   sumOf,
 } from '../unit/secagg-fixtures.ts';
@@ -31,14 +35,31 @@ export const THRESHOLD = 2;
 
 const ring = await createSealRing();
 export const sealer = createSealer({ ring });
-export const sealed = sealRound(ring, { dealers: 4, holders: 3, threshold: THRESHOLD, valueCount: 100, round: ROUND });
-export const sum = sumOf(ring, sealed);
+export const DOMAIN = { chainId: CHAIN_ID, federation: addressOf('federation') } as const;
+
+/** By address: dealers sign their uploads for real, because everything about vouching hangs on that signature. */
+const DEALER_KEYS: ReadonlyMap<Hex, Hex> = new Map(
+  [0, 1, 2, 3]
+    .map((d) => toHex(sha256(utf8ToBytes(`key of dealer ${d}`))))
+    .map((key) => [computeAddress(key).toLowerCase() as Hex, key] as const)
+    .sort(([a], [b]) => (a < b ? -1 : 1)),
+);
+
+function sealForSigners(): SealedRound {
+  const round = sealRound(ring, { dealers: 4, holders: 3, threshold: THRESHOLD, valueCount: 100, round: ROUND });
+  const dealers = [...DEALER_KEYS.keys()];
+  const requests = dealers.map((dealer, d) => ({ ...at(round.requests, d), dealer }));
+  return { ...round, dealers, requests, updates: requests.map((request) => sealInMemory(sealer, request)) };
+}
 
 export const at = <T>(items: readonly T[], i: number): T => {
   const item = items[i];
   if (item === undefined) throw new Error(`no item ${i}`);
   return item;
 };
+
+export const sealed = sealForSigners();
+export const sum = sumOf(ring, sealed);
 
 /** The chain as the honest round left it; tests change what they attack. */
 export function chainOf(change: Partial<ChainView> = {}): ChainView {
@@ -70,11 +91,19 @@ export const chainWith = (dealer: Hex, update: Committed, change: Partial<ChainV
     ...change,
   });
 
+/** The dealer's own EIP-712 `Upload`; nobody else's key makes it. */
+export function uploadSignature(dealer: Hex, update: Omit<Committed, 'sealedShares'>, attempt = 1): Hex {
+  const { payloadHash, sharesRoot: root } = update;
+  const statement = { dealer, round: ROUND, attempt, payloadHash, sharesRoot: root };
+  return signTypedStruct(DEALER_KEYS.get(dealer) ?? '0x', DOMAIN, 'Upload', statement);
+}
+
 export function shareOf(dealer: Hex, update: Committed, index = INDEX): AnswerRequest['shares'][number] {
   return {
     dealer,
     sealedShare: at(update.sealedShares, index - 1) as Uint8Array<ArrayBuffer>,
     shareHashes: update.sealedShares.map(sealedShareHash),
+    signature: uploadSignature(dealer, update),
   };
 }
 
@@ -84,10 +113,11 @@ export interface SumShown {
   readonly aggregateHash?: Hex;
 }
 
+/** As a dealer makes it: the number of blocks is that of its own payload, whatever the sum has. */
 export function challengeOf({ dealers = sealed.dealers, ...shown }: SumShown = {}): Uint8Array {
   const { payloadHashes = sealed.updates.map(({ payloadHash }) => payloadHash), aggregateHash = sum.aggregateHash } =
     shown;
-  const fixed = { chainId: CHAIN_ID, ledger: LEDGER, round: ROUND };
+  const fixed = { chainId: CHAIN_ID, ledger: LEDGER, round: ROUND, blocks: sum.blocks };
   return fingerprintChallenge({ ...fixed, setHash: setHash(ROUND, dealers), payloadHashes, aggregateHash });
 }
 
@@ -99,7 +129,7 @@ export function fingerprintOf(payload: Uint8Array, challenge: Uint8Array): Uint8
   return new Uint8Array(fingerprinter.finish());
 }
 
-/** Stands for EIP-712, which tests/contracts covers: who signs is who is named. */
+/** Of all but uploads. Stands for EIP-712, which tests/contracts covers: who signs is who is named. */
 export const signatureOf = (statement: object): Hex =>
   toHex(sha256(encodeCbor({ ...statement }))).padEnd(132, '0') as Hex;
 
@@ -137,6 +167,7 @@ export function bareHolder(parts: Partial<KeyHolderParts> = {}) {
     sign: { answer: async (statement) => signatureOf(statement), vouch: async (statement) => signatureOf(statement) },
     recoverFingerprint: (statement, signature) =>
       signature === signatureOf(statement) ? statement.dealer : addressOf('another signer'),
+    recoverUpload: (statement, signature) => recoverTypedStruct(DOMAIN, 'Upload', statement, signature),
     chain: chainOf(),
     store: memoryStore(),
     ...parts,

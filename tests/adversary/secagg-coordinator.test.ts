@@ -67,7 +67,7 @@ async function fixedRound(members = 4): Promise<FixedRound> {
   const set = dealers.slice(0, members).sort((a, b) => (a.address < b.address ? -1 : 1));
   await chain.ledger.finaliseSet(
     round,
-    set.map(({ address }) => address),
+    set.map(({ address: dealer }) => ({ dealer, attempt: 1 })),
   );
   const finalised = await chain.ledger.setOf(round);
   if (finalised === undefined) throw new Error('no set');
@@ -97,6 +97,18 @@ async function sumOf(fixed: FixedRound, over: readonly WireDealer[]): Promise<Ui
   return sum;
 }
 
+/** As its dealer signed it, for one key-holder. */
+function shareOf(fixed: FixedRound, dealer: WireDealer, index: number): AnswerRequest['shares'][number] {
+  const { sealedShares, payloadHash: hash, sharesRoot } = updateOf(fixed, dealer);
+  const statement = { dealer: dealer.address, round: fixed.round, attempt: 1, payloadHash: hash, sharesRoot };
+  return {
+    dealer: dealer.address,
+    sealedShare: new Uint8Array(sealedShares[index - 1] ?? []),
+    shareHashes: sealedShares.map(sealedShareHash),
+    signature: signTypedStruct(dealer.identity.privateKey, dealer.chain.domain, 'Upload', statement),
+  };
+}
+
 /** Streams the sum, collects honest fingerprints from the set's dealers, and asks. @returns the error's code or 'answered' */
 async function ask(
   fixed: FixedRound,
@@ -112,7 +124,8 @@ async function ask(
   const url = world.keyHolders[index - 1]?.proxy.url ?? '';
   const context = { chainId: chain.client.chainId, ledger: chain.ledger.address, round, setHash, aggregateHash };
   const payloadHashes = set.map((dealer) => updateOf(fixed, dealer).payloadHash);
-  const challenge = fingerprintChallenge({ ...context, payloadHashes });
+  const blocks = sum.length / RESIDUES_PER_BLOCK;
+  const challenge = fingerprintChallenge({ ...context, payloadHashes, blocks });
   const fingerprints = await Promise.all(
     set.map(async (dealer) => {
       const fingerprinter = createFingerprinter(challenge);
@@ -124,11 +137,7 @@ async function ask(
       return { dealer: dealer.address, fingerprint, signature };
     }),
   );
-  const shares = set.map((dealer) => {
-    const { sealedShares } = updateOf(fixed, dealer);
-    const sealedShare = sealedShares[index - 1] ?? new Uint8Array();
-    return { dealer: dealer.address, sealedShare, shareHashes: sealedShares.map(sealedShareHash) };
-  });
+  const shares = set.map((dealer) => shareOf(fixed, dealer, index));
   const asked = change({ v: 'concordat/1/answer-request', round, aggregateHash, shares, fingerprints });
   try {
     await putFile(`${url}/v1/rounds/${round}/payloads/${aggregateHash}?aggregate=${aggregateHash}`, {
@@ -188,12 +197,7 @@ describe('[AGG-8] a set that is not the chain’s', () => {
     expect(await refused((asked) => ({ ...asked, shares: asked.shares.slice(1) }))).toBe('SET_REFUSED');
     const outsider = dealers.find((dealer) => !fixed.set.includes(dealer));
     if (outsider === undefined) throw new Error('everybody is in');
-    const { sealedShares } = updateOf(fixed, outsider);
-    const foreign = {
-      dealer: outsider.address,
-      sealedShare: sealedShares[1] ?? new Uint8Array(),
-      shareHashes: sealedShares.map(sealedShareHash),
-    };
+    const foreign = shareOf(fixed, outsider, 2);
     expect(await refused((asked) => ({ ...asked, shares: [...asked.shares, foreign] }))).toBe('SET_REFUSED');
     expect(await refused((asked) => ({ ...asked, shares: [foreign, ...asked.shares.slice(1)] }))).toBe('SET_REFUSED');
   });

@@ -15,6 +15,7 @@ import { addressOf, hash, keyOf, openRound, openWorld, type Party, type World } 
 import { codeOf, memoryStore } from '../unit/secagg-fixtures.ts';
 
 const NAMES = ['key-holder-1', 'key-holder-2'] as const;
+const DAY_SECONDS = 86_400;
 const log = { info: () => undefined, warn: () => undefined };
 
 let world: World;
@@ -107,4 +108,41 @@ test('P2 after the round the keys it was sealed to are replaced on chain, and go
   }
   stop.abort();
   await Promise.all(holders.map(({ following }) => following));
+});
+
+test('P2 a round that nobody ends does not keep its keys alive: a day after its deadline they are replaced and gone', async () => {
+  const stop = new AbortController();
+  const [name] = NAMES;
+  for (let left = await coordinator.ledger.roundCount(); left > 0; left--) {
+    if ((await coordinator.ledger.roundOf(left))?.status === 'open') await coordinator.ledger.failRound(left, 'over');
+  }
+  const { keyring, following } = await startKeyHolder(name, stop.signal);
+  const round = await openRound(world, coordinator);
+  const [own] = await upload(round);
+  if (own === undefined) throw new Error('nothing sealed');
+  const names = () => readdir(folderOf(name));
+  const before = await names();
+  const chain = keysOnChain(await connectFederation(world.chain.rpcUrl, world.at.federation), addressOf(name));
+  const deadline = (await coordinator.ledger.roundOf(round))?.deadline ?? 0;
+  const at = async (seconds: number) => {
+    await world.nextBlockAt(seconds);
+    await coordinator.client.rpc.call('evm_mine', []);
+  };
+
+  await at(deadline + DAY_SECONDS);
+  expect(await chain.isOver(round)).toBe(false);
+  await keyring.review();
+  expect(await names()).toEqual(before);
+  expect(await keyring.withKeys(round, async (keys) => own.openWith(keys))).toEqual(own.share);
+
+  await at(deadline + DAY_SECONDS + 1);
+  expect(await chain.isOver(round)).toBe(true);
+  expect(await chain.isOver(round + 1)).toBe(false);
+  await keyring.review();
+  const after = await names();
+  expect(after).toHaveLength(1);
+  expect(before).not.toContain(after[0]);
+  expect(await codeOf(() => keyring.withKeys(round, async (keys) => own.openWith(keys)))).toBe('SET_REFUSED');
+  stop.abort();
+  await following;
 });

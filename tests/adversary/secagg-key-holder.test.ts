@@ -30,6 +30,7 @@ import {
   shareOf,
   signatureOf,
   sum,
+  uploadSignature,
   withShare,
 } from './key-holder-world.ts';
 
@@ -134,6 +135,26 @@ describe('P2 refuses', () => {
     const sealedShare = at(honestRequest().shares, 2).sealedShare.slice();
     sealedShare[100] = (sealedShare[100] ?? 0) ^ 1;
     expect(await refusal(changed(2, { sealedShare }))).toMatchObject({ fields: { dealer: sealed.dealers[2] } });
+  });
+  test('an upload that its dealer did not sign, whatever an endpoint shows of the chain', async () => {
+    const [victim, honest] = [at(sealed.dealers, 1), at(sealed.updates, 1)];
+    const other = at(sealed.updates, 0);
+    // the same shares under another payload, sworn to by the endpoint and by another dealer
+    const shown = { ...honest, payloadHash: toHex(sha256(new Uint8Array())) };
+    const chain = chainWith(victim, shown);
+    const reason = expect.stringMatching(/is not signed by it/);
+    for (const signature of [
+      uploadSignature(victim, honest),
+      uploadSignature(victim, other),
+      uploadSignature(at(sealed.dealers, 0), shown),
+    ]) {
+      const error = await refusal(changed(1, { signature }), { chain });
+      expect(error).toMatchObject({ code: 'SET_REFUSED', fields: { dealer: victim, reason } });
+    }
+    expect(await refusal(changed(1, { signature: uploadSignature(victim, honest, 2) }))).toMatchObject({
+      code: 'SET_REFUSED',
+      fields: { dealer: victim, reason },
+    });
   });
   test('a dealer without a commitment', async () => {
     const chain = chainOf({ commitmentOf: async () => undefined });

@@ -52,6 +52,21 @@ describe('P2 opens the true sum only', () => {
     residues[4_711] = residues[4_711] === 0 ? 1 : 0;
     expect(await askedFor(residues)).toBe('AGGREGATE_MISMATCH');
   });
+  test('the true sum with a zero block more, which changes no inner product', async () => {
+    const padded = new Uint32Array(sum.residues.length + RESIDUES_PER_BLOCK);
+    padded.set(sum.residues);
+    expect(await askedFor(padded)).toBe('AGGREGATE_MISMATCH');
+    // nor from the payloads themselves, when nobody has signed anything
+    const bytes = encodeResidues(padded);
+    const aggregateHash = toHex(sha256(bytes));
+    const holder = bareHolder();
+    await holder.takePayload(ROUND, aggregateHash, aggregateHash, chunksOf(bytes));
+    for (const { payload, payloadHash } of sealed.updates) {
+      await holder.takePayload(ROUND, payloadHash, aggregateHash, chunksOf(payload));
+    }
+    const request = { ...honestRequest(), aggregateHash, fingerprints: [] };
+    expect(await codeOf(() => holder.answer(request))).toBe('AGGREGATE_MISMATCH');
+  });
   test('the sum itself passes the same way', async () => {
     expect(await askedFor(sum.residues)).toBe('nothing thrown');
   });

@@ -1,13 +1,13 @@
 // A key-holder vouches: dealers who deal false shares stand out, nobody else does, and nothing is said of other uploads.
 import { describe, expect, test } from 'vitest';
 import type { ChainView } from '../../key-holder/round-facts.ts';
-import { sha256, toHex } from '../../protocol/bytes.ts';
+import { type Hex, sha256, toHex } from '../../protocol/bytes.ts';
 import { decodeCbor } from '../../protocol/codec.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { MAX_VOUCH_BYTES, type VouchRequest, vouchesHash, vouchMessage } from '../../protocol/messages/vouch.ts';
 import { sharingHolds } from '../../protocol/secagg/linear-test.ts';
 import { decodeShare, encodeShare, SHARE_BYTES } from '../../protocol/secagg/shamir.ts';
-import { shareAssociatedData } from '../../protocol/secagg/shares.ts';
+import { sharesRoot as rootOfHashes, sealedShareHash, shareAssociatedData } from '../../protocol/secagg/shares.ts';
 import { codeOf, keysOf } from '../unit/secagg-fixtures.ts';
 import {
   at,
@@ -22,6 +22,7 @@ import {
   shareOf,
   signatureOf,
   THRESHOLD,
+  uploadSignature,
   withShare,
 } from './key-holder-world.ts';
 
@@ -93,6 +94,60 @@ describe('vouching', () => {
     expect(vouches.map(({ dealer }) => dealer)).toEqual(sealed.dealers.slice(2));
     const none = open({ commitmentOf: async () => undefined });
     expect(await codeOf(() => vouchesOf(INDEX, requestFor(INDEX), none))).toBe('SET_REFUSED');
+  });
+
+  describe('about an upload that its dealer did not sign, whatever an endpoint shows of the chain', () => {
+    const [victim, honest] = [at(sealed.dealers, 1), at(sealed.updates, 1)];
+    /** The victim's true share, in an upload that the coordinator made up around it; the endpoint swears to it. */
+    const claim = (
+      shown: { payloadHash?: Hex; sharesRoot?: Hex; attempt?: number; shareHashes?: Hex[] },
+      signature = uploadSignature(victim, honest),
+    ) => {
+      const { attempt, shareHashes = honest.sealedShares.map(sealedShareHash), ...hashes } = shown;
+      const chain = open({
+        commitmentOf: async (_round, dealer) =>
+          dealer === victim
+            ? { ...commitmentOf(honest, attempt), ...hashes }
+            : commitmentOf(at(sealed.updates, sealed.dealers.indexOf(dealer))),
+      });
+      const forged = { ...shareOf(victim, honest), shareHashes, signature };
+      return { chain, forged };
+    };
+    const otherHash = toHex(sha256(new Uint8Array()));
+    const otherHashes = honest.sealedShares.map((share, i) => (i === INDEX - 1 ? sealedShareHash(share) : otherHash));
+    const lies = {
+      'another sharesRoot, over the same share of this key-holder': {
+        sharesRoot: rootOfHashes(otherHashes),
+        shareHashes: otherHashes,
+      },
+      'another payload': { payloadHash: otherHash },
+      'another attempt': { attempt: 2 },
+    } as const;
+
+    test.each(Object.entries(lies))('%s: no second test value', async (_lie, shown) => {
+      const { chain, forged } = claim(shown);
+      const alone = requestFor(INDEX, [forged]);
+      expect(await codeOf(() => vouchesOf(INDEX, alone, chain))).toBe('SET_REFUSED');
+      // left out beside others, who get the very values they always get
+      const beside = requestFor(INDEX).shares.with(1, forged);
+      const { vouches } = await vouchesOf(INDEX, requestFor(INDEX, beside), chain);
+      const known = (await vouchesOf(INDEX)).vouches;
+      expect(vouches).toEqual(known.filter(({ dealer }) => dealer !== victim));
+    });
+
+    test('signed by another dealer in its place: nothing either', async () => {
+      const shown = lies['another sharesRoot, over the same share of this key-holder'];
+      const accomplice = at(sealed.dealers, 0);
+      const { chain, forged } = claim(shown, uploadSignature(accomplice, { ...honest, sharesRoot: shown.sharesRoot }));
+      expect(await codeOf(() => vouchesOf(INDEX, requestFor(INDEX, [forged]), chain))).toBe('SET_REFUSED');
+    });
+
+    test('and the true upload without its signature is not vouched for', async () => {
+      const { chain, forged } = claim({}, uploadSignature(victim, { ...honest, payloadHash: otherHash }));
+      expect(await codeOf(() => vouchesOf(INDEX, requestFor(INDEX, [forged]), chain))).toBe('SET_REFUSED');
+      const signed = claim({});
+      expect((await vouchesOf(INDEX, requestFor(INDEX, [signed.forged]), signed.chain)).vouches).toHaveLength(1);
+    });
   });
 
   test('another key-holder\u2019s share is not vouched for, nor one dealer twice', async () => {

@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { watch } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rename, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildBn128 } from 'ffjavascript';
@@ -90,11 +89,12 @@ export function ceremonyCommand(
   });
 }
 
-export const copyOf = async (dir: string): Promise<string> => {
-  const copy = join(await mkdtemp(join(tmpdir(), 'concordat-ceremony-copy-')), 'ceremony');
+/** In a folder of its own below `scratch`. */
+export async function copyOf(dir: string, scratch: string): Promise<string> {
+  const copy = join(await mkdtemp(join(scratch, 'copy-')), 'ceremony');
   await cp(dir, copy, { recursive: true });
   return copy;
-};
+}
 
 export async function flipByte(file: string, at: number): Promise<void> {
   const bytes = await readFile(file);

@@ -7,6 +7,7 @@ import {
   commitOf,
   consent,
   expectRefusal,
+  firstAttempts,
   hash,
   openRound,
   openWorld,
@@ -92,7 +93,7 @@ describe('the round', () => {
     await dealer.ledger.commit(commitOf(finalised, root));
     const third = await world.party('dealer-3');
     for (const other of [second, third]) await other.ledger.commit(commitOf(finalised, await consent(world, other)));
-    await coordinator.ledger.finaliseSet(finalised, [dealer.address, second.address, third.address]);
+    await coordinator.ledger.finaliseSet(finalised, firstAttempts([dealer.address, second.address, third.address]));
     await expectRefusal(dealer.ledger.commit(commitOf(finalised, root, { attempt: 2 })), 'RoundNotOpen');
   });
 

@@ -55,6 +55,8 @@ async function everything(): Promise<readonly (readonly [Party, `0x${string}`])[
   await coordinator.ledger.failRound(failed, 'nobody came: “früh”');
   await operator.federation.removeDealer(addressOf('dealer-3'));
   await operator.federation.removeWitness(addressOf('witness-3'));
+  await operator.federation.registerKeyHolder(addressOf('mistyped'));
+  await operator.federation.replaceKeyHolder(addressOf('mistyped'), addressOf('key-holder-3'));
   await operator.federation.pause();
   await operator.federation.unpause();
   return rooted;
@@ -65,6 +67,7 @@ describe('reading', () => {
     const [first] = await everything();
     const [dealer, root] = first ?? [operator, '0x'];
     const events = await readAll();
+    const opened = await coordinator.ledger.roundOf(1);
     const one = (name: EventName) => events.find((event) => event.name === name);
     const key = requirementKey(REQUIREMENT);
     const bounds = { validUntil: 4_102_444_800, accuracyFloorBps: 0, privacyCapMilli: 2 ** 20 - 1 };
@@ -76,6 +79,12 @@ describe('reading', () => {
       { name: 'WitnessRegistered', witness: addressOf('witness-1') },
       { name: 'WitnessRemoved', witness: addressOf('witness-3') },
       { name: 'KeyHolderRegistered', keyHolder: addressOf('key-holder-1'), index: 1 },
+      {
+        name: 'KeyHolderReplaced',
+        keyHolder: addressOf('mistyped'),
+        successor: addressOf('key-holder-3'),
+        index: 3,
+      },
       {
         name: 'KeyRotated',
         keyHolder: addressOf('key-holder-1'),
@@ -95,7 +104,7 @@ describe('reading', () => {
         requirementKey: key,
         baseModelHash: BASE,
         epsilonAfterMilli: 500,
-        keysHash: await operator.federation.keysHash(),
+        keysHash: opened?.keysHash,
       },
       { name: 'Committed', round: 1, dealer: dealer.address, anchoredRoot: root, attempt: 1, weight: 10 },
       { name: 'SetFinalised', round: 1, dealers: DEALERS.map(addressOf).toSorted() },

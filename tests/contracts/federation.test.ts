@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { federationAt } from '../../engines/chain/contracts.ts';
 import { createFederation } from '../../engines/chain/federation.ts';
+import { sealingKeysOf } from '../../engines/chain/sealing-keys.ts';
 import { concatBytes, fromHex, type Hex, keccak256, toHex } from '../../protocol/bytes.ts';
 import {
   addressOf,
@@ -40,6 +41,7 @@ describe('membership', () => {
       () => federation.registerWitness(who),
       () => federation.removeWitness(addressOf('witness-1')),
       () => federation.registerKeyHolder(who),
+      () => federation.replaceKeyHolder(addressOf('key-holder-1'), who),
       () => federation.setContracts(world.at.registry, world.at.ledger),
       () => federation.pause(),
       () => federation.unpause(),
@@ -152,6 +154,79 @@ describe('sealing keys', () => {
   });
 });
 
+describe('a key-holder that never had a key', () => {
+  const mistyped = addressOf('mistyped');
+  const third = async () => {
+    await operator.federation.registerKeyHolder(mistyped);
+    return world.party('key-holder-3');
+  };
+
+  test('[P-04] gives its index to another, whose key it then is; the number of key-holders stays', async () => {
+    const successor = await third();
+    const coordinator = await world.party('coordinator');
+    await expectRefusal(openRound(world, coordinator), 'KeyMissing', { index: '3' });
+    await operator.federation.replaceKeyHolder(mistyped, successor.address);
+    await successor.federation.rotateKey(sealingKey('k3'));
+    const holders = await operator.federation.keyHolders();
+    expect(holders.map(({ address }) => address)).toEqual([
+      addressOf('key-holder-1'),
+      addressOf('key-holder-2'),
+      successor.address,
+    ]);
+    expect(holders[2]).toMatchObject({ index: 3, keyEpoch: 1 });
+    const round = await openRound(world, coordinator);
+    const keys = await sealingKeysOf(coordinator, round);
+    expect(keys.map(({ keyHolder, index }) => [keyHolder, index])).toEqual(holders.map(({ address }, i) => [address, i + 1])); // biome-ignore format: one thought
+  });
+
+  test('[P-04] is nobody afterwards, and may come back under an index of its own', async () => {
+    const successor = await third();
+    const { federation } = await world.party('mistyped');
+    await operator.federation.replaceKeyHolder(mistyped, successor.address);
+    await expectRefusal(federation.rotateKey(sealingKey('late')), 'NotRegistered', { party: mistyped });
+    const again = operator.federation.replaceKeyHolder(mistyped, addressOf('another'));
+    await expectRefusal(again, 'NotRegistered', { party: mistyped });
+    await operator.federation.registerKeyHolder(mistyped);
+    expect((await operator.federation.keyHolders())[3]).toMatchObject({ address: mistyped, index: 4 });
+  });
+
+  test('[P-04] may be replaced more than once, until one of them has a key', async () => {
+    const successor = await third();
+    await operator.federation.replaceKeyHolder(mistyped, addressOf('mistyped again'));
+    await operator.federation.replaceKeyHolder(addressOf('mistyped again'), successor.address);
+    await successor.federation.rotateKey(sealingKey('k3'));
+    const late = operator.federation.replaceKeyHolder(successor.address, mistyped);
+    await expectRefusal(late, 'KeyHolderActive', { keyHolder: successor.address });
+  });
+
+  test('[P-04] is not replaced by nobody, by a key-holder, or by itself', async () => {
+    await third();
+    const by = (successor: Hex) => operator.federation.replaceKeyHolder(mistyped, successor);
+    await expectRefusal(by(ZERO), 'ZeroAddress');
+    const other = addressOf('key-holder-1');
+    await expectRefusal(by(other), 'AlreadyRegistered', { party: other });
+    await expectRefusal(by(mistyped), 'AlreadyRegistered', { party: mistyped });
+    const stranger = addressOf('stranger');
+    const ofStranger = operator.federation.replaceKeyHolder(stranger, addressOf('another'));
+    await expectRefusal(ofStranger, 'NotRegistered', { party: stranger });
+    await expectRefusal(operator.federation.replaceKeyHolder(ZERO, addressOf('another')), 'NotRegistered');
+  });
+
+  test('[P-04] and one that had a key stays for ever: shares may be sealed to it', async () => {
+    const active = addressOf('key-holder-1');
+    const replaced = operator.federation.replaceKeyHolder(active, addressOf('another'));
+    await expectRefusal(replaced, 'KeyHolderActive', { keyHolder: active });
+  });
+
+  test('[P-04] nobody is key-holder 33: more than 32 share hashes fit into no message', async () => {
+    for (let index = 3; index <= 32; index++) await operator.federation.registerKeyHolder(addressOf(`k${index}`));
+    await expectRefusal(operator.federation.registerKeyHolder(addressOf('k33')), 'TooManyKeyHolders', { most: '32' });
+    // a replacement is not one more
+    await operator.federation.replaceKeyHolder(addressOf('k32'), addressOf('k33'));
+    expect(await operator.federation.keyHolders()).toHaveLength(32);
+  });
+});
+
 describe('parameters and contracts', () => {
   test('[P-02] parameters are read as deployed', async () => {
     expect(await operator.federation.parameters()).toEqual(PARAMETERS);
@@ -160,6 +235,7 @@ describe('parameters and contracts', () => {
   test.each([
     ['a cohort of two', [2, 2, 2, 3600, hash('vk')]],
     ['no key-holder', [3, 0, 2, 3600, hash('vk')]],
+    ['one key-holder who opens alone', [3, 1, 2, 3600, hash('vk')]],
     ['no witness', [3, 2, 0, 3600, hash('vk')]],
     ['no age for metrics', [3, 2, 2, 0, hash('vk')]],
   ])('[P-02] %s is no federation', async (_, parameters) => {

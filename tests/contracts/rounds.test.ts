@@ -4,13 +4,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { roundLedgerAt } from '../../engines/chain/contracts.ts';
 import { setHashOf } from '../../engines/chain/round-ledger.ts';
 import { fromHex, type Hex, keccak256, toHex } from '../../protocol/bytes.ts';
-import { NO_PRIVACY_CAP, requirementKey } from '../../protocol/consent/policy.ts';
+import { NO_PRIVACY_CAP, requirementKey, splitGrants } from '../../protocol/consent/policy.ts';
 import {
   addressOf,
   BASE,
   commitOf,
   consent,
   expectRefusal,
+  firstAttempts,
   hash,
   openRound,
   openWorld,
@@ -33,6 +34,7 @@ beforeEach(async () => {
 });
 afterAll(() => world.stop());
 
+const WEEK_SECONDS = 604_800;
 const ZERO: Hex = `0x${'00'.repeat(32)}`;
 
 /** Three dealers with consent, and their roots. */
@@ -50,12 +52,13 @@ async function committedRound(): Promise<{ round: number; ascending: Hex[] }> {
 
 /** Past the wrapper, which would sort. */
 const finaliseAs = (round: number, dealers: readonly Hex[]) =>
-  coordinator.client.send(roundLedgerAt(world.at.ledger), 'finaliseSet', [round, dealers]);
+  coordinator.client.send(roundLedgerAt(world.at.ledger), 'finaliseSet', [round, dealers, dealers.map(() => 1)]);
 
 describe('opening', () => {
   test('[P-11] rounds count from 1; the seed hangs on the block before', async () => {
     expect(await coordinator.ledger.roundOf(1)).toBeUndefined();
-    const round = await openRound(world, coordinator, { deadline: 4_000_000_000 });
+    const deadline = (await world.now()) + 600;
+    const round = await openRound(world, coordinator, { deadline });
     expect(round).toBe(1);
     expect(await openRound(world, coordinator)).toBe(2);
     expect(await coordinator.ledger.roundCount()).toBe(2);
@@ -65,7 +68,7 @@ describe('opening', () => {
       taskHash: TASK,
       requirementKey: requirementKey(REQUIREMENT),
       baseModelHash: BASE,
-      deadline: 4_000_000_000,
+      deadline,
       epsilonAfterMilli: 500,
       keysHash: await coordinator.federation.keysHash(),
       setHash: undefined,
@@ -113,19 +116,34 @@ describe('opening', () => {
     await expectRefusal(beyond, 'EpsilonOutOfRange', { given: String(NO_PRIVACY_CAP + 1) });
   });
 
+  test('[P-11] a deadline a week ahead is the last one; a second more and the coordinator could hold the keys for ever', async () => {
+    const opensAt = (await world.now()) + 1_000;
+    const contract = roundLedgerAt(world.at.ledger);
+    const args = (deadline: number) => [TASK, ...splitGrants(REQUIREMENT.required), 1, BASE, 500, deadline];
+    await world.nextBlockAt(opensAt);
+    const far = opensAt + WEEK_SECONDS;
+    await coordinator.client.send(contract, 'openRound', args(far), { gasLimit: 500_000 });
+    expect(await coordinator.ledger.roundOf(1)).toMatchObject({ deadline: far });
+    await world.nextBlockAt(opensAt + 1);
+    const refused = await coordinator.client.sendExpectingRevert(contract, 'openRound', args(far + 2));
+    expect(refused).toMatchObject({ reason: 'DeadlineTooFar', args: { deadline: String(far + 2) } });
+    await expectRefusal(openRound(world, coordinator, { deadline: 2 ** 40 }), 'DeadlineTooFar');
+    expect(await coordinator.ledger.roundCount()).toBe(1);
+  });
+
   test('[P-20] nothing is opened, finalised or published while paused, but a round may be failed', async () => {
     const { round, ascending } = await committedRound();
     const finalised = await openRound(world, coordinator);
     const { federation } = await world.party('operator');
     await federation.pause();
     await expectRefusal(openRound(world, coordinator), 'FederationPaused');
-    await expectRefusal(coordinator.ledger.finaliseSet(round, ascending), 'FederationPaused');
+    await expectRefusal(coordinator.ledger.finaliseSet(round, firstAttempts(ascending)), 'FederationPaused');
     await expectRefusal(coordinator.ledger.publish({ ...PUBLICATION, round }), 'FederationPaused');
     await coordinator.ledger.failRound(finalised, 'paused');
     await expectRefusal(federation.pause(), 'EnforcedPause');
     await federation.unpause();
     await expectRefusal(federation.unpause(), 'ExpectedPause');
-    await coordinator.ledger.finaliseSet(round, ascending);
+    await coordinator.ledger.finaliseSet(round, firstAttempts(ascending));
   });
 });
 
@@ -133,7 +151,7 @@ describe('the set', () => {
   test('[P-18] the set on chain hashes as key-holders hash it', async () => {
     const { round, ascending } = await committedRound();
     expect(await coordinator.ledger.setOf(round)).toBeUndefined();
-    await coordinator.ledger.finaliseSet(round, ascending.toReversed());
+    await coordinator.ledger.finaliseSet(round, firstAttempts(ascending.toReversed()));
     const set = await coordinator.ledger.setOf(round);
     expect(set).toEqual({ setHash: setHashOf(round, ascending), dealers: ascending });
     expect(await coordinator.ledger.roundOf(round)).toMatchObject({ status: 'finalised', setSize: 3 });
@@ -152,23 +170,72 @@ describe('the set', () => {
   test('[P-18] fewer than the minimum cohort are refused', async () => {
     const { round, ascending } = await committedRound();
     const two = ascending.slice(0, 2);
-    await expectRefusal(coordinator.ledger.finaliseSet(round, two), 'CohortTooSmall', { given: '2', minCohort: '3' });
+    await expectRefusal(coordinator.ledger.finaliseSet(round, firstAttempts(two)), 'CohortTooSmall', {
+      given: '2',
+      minCohort: '3',
+    });
     await expectRefusal(coordinator.ledger.finaliseSet(round, []), 'CohortTooSmall', { given: '0' });
   });
 
   test('[P-18] a dealer who has not committed to this round is refused', async () => {
     const { ascending } = await committedRound();
     const another = await openRound(world, coordinator);
-    await expectRefusal(coordinator.ledger.finaliseSet(another, ascending), 'DealerNotCommitted');
+    await expectRefusal(coordinator.ledger.finaliseSet(another, firstAttempts(ascending)), 'DealerNotCommitted');
     const strange = [...ascending, addressOf('dealer-4')];
-    const refused = coordinator.ledger.finaliseSet(1, strange);
+    const refused = coordinator.ledger.finaliseSet(1, firstAttempts(strange));
     await expectRefusal(refused, 'DealerNotCommitted', { dealer: addressOf('dealer-4') });
+  });
+
+  test('[P-18] a dealer that has committed again is named, and the set is not fixed over its back', async () => {
+    const dealers = await threeDealers();
+    const round = await openRound(world, coordinator);
+    for (const [dealer, root] of dealers) await dealer.ledger.commit(commitOf(round, root));
+    const looked = firstAttempts(dealers.map(([{ address }]) => address));
+    const [mover, root] = dealers[1] ?? dealers[0] ?? [coordinator, ZERO];
+    await mover.ledger.commit(commitOf(round, root, { attempt: 3, payloadHash: hash('moved') }));
+    const moved = { dealer: mover.address, given: '1', standing: '3' };
+    await expectRefusal(coordinator.ledger.finaliseSet(round, looked), 'CommitMoved', moved);
+    expect(await coordinator.ledger.setOf(round)).toBeUndefined();
+    const withAttempt = (attempt: number) =>
+      looked.map((member) => (member.dealer === mover.address ? { ...member, attempt } : member));
+    // neither one that was never committed, nor one to come
+    for (const attempt of [0, 2, 4]) {
+      const refused = coordinator.ledger.finaliseSet(round, withAttempt(attempt));
+      await expectRefusal(refused, 'CommitMoved', { given: String(attempt), standing: '3' });
+    }
+    await coordinator.ledger.finaliseSet(round, withAttempt(3));
+    expect((await coordinator.ledger.setOf(round))?.dealers).toHaveLength(3);
+  });
+
+  test('[P-18] attempts go with their dealers: one for each, in the same order', async () => {
+    const dealers = await threeDealers();
+    const round = await openRound(world, coordinator);
+    const attempts = new Map(dealers.map(([{ address }], i) => [address, i + 1]));
+    for (const [dealer, root] of dealers) {
+      await dealer.ledger.commit(commitOf(round, root, { attempt: attempts.get(dealer.address) ?? 0 }));
+    }
+    const ascending = [...attempts.keys()].toSorted();
+    const inOrder = ascending.map((dealer) => attempts.get(dealer) ?? 0);
+    const send = (given: readonly number[], of: readonly Hex[] = ascending) =>
+      coordinator.client.send(roundLedgerAt(world.at.ledger), 'finaliseSet', [round, of, given]);
+    for (const given of [[], inOrder.slice(1), [...inOrder, 1]]) {
+      const lengths = { dealers: '3', attempts: String(given.length) };
+      await expectRefusal(send(given), 'AttemptsMismatch', lengths);
+    }
+    await expectRefusal(send([1], []), 'AttemptsMismatch', { dealers: '0', attempts: '1' });
+    await expectRefusal(send(inOrder.toReversed()), 'CommitMoved', { dealer: ascending[0] ?? '' });
+    // the wrapper sorts pairs, in whatever order they come
+    const members = dealers.map(([{ address: dealer }]) => ({ dealer, attempt: attempts.get(dealer) ?? 0 }));
+    await coordinator.ledger.finaliseSet(round, members.toReversed());
+    expect((await coordinator.ledger.setOf(round))?.dealers).toEqual(ascending);
   });
 
   test('[P-18] a set is fixed once', async () => {
     const { round, ascending } = await committedRound();
-    await coordinator.ledger.finaliseSet(round, ascending);
-    await expectRefusal(coordinator.ledger.finaliseSet(round, ascending), 'RoundNotOpen', { round: String(round) });
+    await coordinator.ledger.finaliseSet(round, firstAttempts(ascending));
+    await expectRefusal(coordinator.ledger.finaliseSet(round, firstAttempts(ascending)), 'RoundNotOpen', {
+      round: String(round),
+    });
   });
 });
 
@@ -192,7 +259,7 @@ describe('the end of a round', () => {
     const { round, ascending } = await committedRound();
     const publish = () => coordinator.ledger.publish({ ...PUBLICATION, round });
     await expectRefusal(publish(), 'RoundNotFinalised', { round: String(round) });
-    await coordinator.ledger.finaliseSet(round, ascending);
+    await coordinator.ledger.finaliseSet(round, firstAttempts(ascending));
     await publish();
     await expectRefusal(publish(), 'RoundNotFinalised');
     await expectRefusal(coordinator.ledger.failRound(round, 'late'), 'RoundOver', { round: String(round) });
@@ -200,7 +267,7 @@ describe('the end of a round', () => {
 
   test('[P-19] a finalised round may still fail, and a failed one is over', async () => {
     const { round, ascending } = await committedRound();
-    await coordinator.ledger.finaliseSet(round, ascending);
+    await coordinator.ledger.finaliseSet(round, firstAttempts(ascending));
     await coordinator.ledger.failRound(round, 'too few key-holders');
     expect((await coordinator.ledger.roundOf(round))?.status).toBe('failed');
     await expectRefusal(coordinator.ledger.publish({ ...PUBLICATION, round }), 'RoundNotFinalised');
@@ -212,7 +279,7 @@ describe('the end of a round', () => {
 
   test('[P-19] a publication without a model, or with more than all right, is refused', async () => {
     const { round, ascending } = await committedRound();
-    await coordinator.ledger.finaliseSet(round, ascending);
+    await coordinator.ledger.finaliseSet(round, firstAttempts(ascending));
     const publish = (change: object) => coordinator.ledger.publish({ ...PUBLICATION, round, ...change });
     await expectRefusal(publish({ modelHash: ZERO }), 'ModelHashMissing');
     await expectRefusal(publish({ accuracyBps: 10_001 }), 'MetricOutOfRange', { given: '10001' });
@@ -233,7 +300,7 @@ describe('the end of a round', () => {
     const dealers = await threeDealers();
     const overtaken = await openRound(world, coordinator);
     for (const [dealer, root] of dealers) await dealer.ledger.commit(commitOf(overtaken, root));
-    await coordinator.ledger.finaliseSet(overtaken, dealers.map(([dealer]) => dealer.address)); // biome-ignore format: one thought
+    await coordinator.ledger.finaliseSet(overtaken, firstAttempts(dealers.map(([dealer]) => dealer.address))); // biome-ignore format: one thought
     await publishedRound(world, coordinator, dealers, 9_400);
     const publish = coordinator.ledger.publish({ ...PUBLICATION, round: overtaken, modelHash: hash('model 1b') });
     await expectRefusal(publish, 'BaseModelNotLast', { given: BASE, last: hash('model 1') });

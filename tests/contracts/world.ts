@@ -18,7 +18,7 @@ import {
 import { type Deployment, deployFederation } from '../../engines/chain/deploy.ts';
 import { type EmbeddedChain, startEmbeddedChain } from '../../engines/chain/embedded.ts';
 import { createFederation, type Federation, type FederationParameters } from '../../engines/chain/federation.ts';
-import { type Commit, createRoundLedger, type RoundLedger } from '../../engines/chain/round-ledger.ts';
+import { type Commit, createRoundLedger, type RoundLedger, type SetMember } from '../../engines/chain/round-ledger.ts';
 import { signTypedStruct } from '../../engines/chain/typed-data.ts';
 import { type Hex, keccak256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
 import { type Bucket, bucketLeaf } from '../../protocol/consent/bucket.ts';
@@ -260,13 +260,14 @@ export async function publishedRound(
 ): Promise<number> {
   const round = await openRound(world, coordinator);
   for (const [dealer, root] of dealers) await dealer.ledger.commit(commitOf(round, root));
-  await coordinator.ledger.finaliseSet(
-    round,
-    dealers.map(([dealer]) => dealer.address),
-  );
+  await coordinator.ledger.finaliseSet(round, firstAttempts(dealers.map(([dealer]) => dealer.address)));
   await coordinator.ledger.publish({ ...PUBLICATION, round, modelHash, accuracyBps });
   return round;
 }
+
+/** As members of a set: everybody's first attempt. */
+export const firstAttempts = (dealers: readonly Hex[]): SetMember[] =>
+  dealers.map((dealer) => ({ dealer, attempt: 1 }));
 
 export const PUBLICATION = {
   round: 1,

@@ -18,6 +18,7 @@ import { CACHE_DIR as CIRCUIT_CACHE } from '../circuits/small-circuit.ts';
 import {
   commitOf,
   consent,
+  firstAttempts,
   hash,
   openRound,
   openWorld,
@@ -116,7 +117,7 @@ export async function openChain(): Promise<ChainLanguage> {
     const round = await openRound(world, coordinator, { taskHash });
     for (const [dealer, root] of measuring) await dealer.ledger.commit(commitOf(round, root));
     const dealers = measuring.map(([{ address }]) => address);
-    await coordinator.ledger.finaliseSet(round, dealers);
+    await coordinator.ledger.finaliseSet(round, firstAttempts(dealers));
     const modelHash = hash(`first model of ${taskHash}`);
     await world.nextBlockAt(atSeconds);
     await coordinator.ledger.publish({ ...PUBLICATION, round, modelHash, accuracyBps });
@@ -165,10 +166,10 @@ async function select(world: World, dealer: Party, epoch: number, use: ChainUse)
   const context = claimContext(world.chain.chainId, world.at.registry, dealer.address);
   const { publicSignals } = policyClaimInput({ context, requirement, bounds, policies: [{ policy, salt: SALT }] });
   const bucket = { digest: policyDigest(policy, SALT), membersRoot: hash(`members ${epoch}`), memberCount: 10 };
-  const state = stateOf(epoch, [bucket, { digest: 1n, membersRoot: hash('others'), memberCount: 1 }]);
+  const others = { digest: 1n, membersRoot: hash('others'), memberCount: 1 };
+  const state = stateOf(epoch, [bucket, others]);
   await dealer.registry.anchor(state, witnessed(world, dealer.address, state, ['witness-1', 'witness-2']));
   await dealer.registry.admitPolicies({ a: [1n, 0n], b: [[0n, 0n], [0n, 0n]], c: [0n, 0n], publicSignals }); // biome-ignore format: three points
-  const others = { digest: 1n, membersRoot: hash('others'), memberCount: 1 };
   await dealer.registry.admitSelection(selectionOf([bucket, others], [bucket], requirement));
   const anchored = await dealer.registry.currentAnchor(dealer.address);
   if (anchored === undefined) throw new Error('the anchor is not there');

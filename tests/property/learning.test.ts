@@ -9,14 +9,19 @@ import {
   aucResolution,
   histogramOf,
 } from '../../protocol/learning/metrics.ts';
+import { countsPart, signedPart } from '../../protocol/learning/strategies/parts.ts';
 import {
+  addNoise,
   clip,
-  decodeAggregate,
+  decodeSums,
+  digitsOf,
+  encodeUpdate,
   l2Norm,
   localUpdate,
   quantise,
   totalWeightFraction,
-  vectorLength,
+  type Vector,
+  weighted,
   weightFraction,
 } from '../../protocol/learning/update.ts';
 
@@ -34,6 +39,12 @@ const dealer = fc.record({
 });
 
 const updateOf = (delta: readonly number[]) => localUpdate(new Float32Array(delta.length), Float32Array.from(delta));
+function vectorFor(norm: number, valueBits: number): Vector {
+  const parts = [signedPart('delta', 5, norm, valueBits)];
+  const evaluation = [countsPart('negatives', BINS), countsPart('positives', BINS)] as const;
+  const length = [...parts, ...evaluation].reduce((sum, part) => sum + part.length * digitsOf(part, valueBits), 0);
+  return { parts, evaluation, valueBits, length };
+}
 const histogram = (rows: readonly { score: number; label: number }[], bins: number) =>
   histogramOf(
     rows.map((row) => row.score),
@@ -64,11 +75,13 @@ describe('updates', () => {
       fc.property(fc.array(dealer, { minLength: 1, maxLength: 20 }), clipNorm, valueBits, (dealers, norm, bits) => {
         const clipped = dealers.map((d) => clip(updateOf(d.delta), norm));
         const weights = dealers.map((d) => weightFraction(d.records, WEIGHT_BOUND));
-        const sums = new Float64Array(vectorLength(5, BINS, bits));
+        const vector = vectorFor(norm, bits);
+        const sums = new Float64Array(vector.length);
         dealers.forEach((d, k) => {
           const update = clipped[k];
           if (!update) return;
-          quantise(update, weights[k] ?? 0, histogram(d.scores, BINS), bits).values.forEach((value, i) => {
+          const integers = quantise([weighted(update.delta, weights[k] ?? 0)], histogram(d.scores, BINS), vector);
+          encodeUpdate(addNoise(integers, vector, undefined), vector).values.forEach((value, i) => {
             sums[i] = (sums[i] ?? 0) + value;
           });
         });
@@ -76,17 +89,11 @@ describe('updates', () => {
           dealers.map((d) => d.records),
           WEIGHT_BOUND,
         );
-        const opened = decodeAggregate(sums, {
-          parameters: 5,
-          bins: BINS,
-          clipNorm: norm,
-          valueBits: bits,
-          dealers: dealers.length,
-          totalWeightFraction: total,
-        });
+        const opened = decodeSums(sums, vector, dealers.length);
         const tolerance = ((norm / (2 ** (bits - 1) - 1)) * 0.5 * dealers.length) / total + 1e-9 * norm;
-        opened.delta.forEach((x, i) => {
-          const mean = clipped.reduce((sum, c, k) => sum + (weights[k] ?? 0) * (c.delta[i] ?? 0), 0) / total;
+        opened.sums[0]?.forEach((sum, i) => {
+          const x = sum / total;
+          const mean = clipped.reduce((all, c, k) => all + (weights[k] ?? 0) * (c.delta[i] ?? 0), 0) / total;
           expect(Math.abs(x - mean)).toBeLessThanOrEqual(tolerance);
         });
         expect(opened.histogram).toEqual(
@@ -103,7 +110,9 @@ describe('updates', () => {
   test('every value of a vector fits its bits, and a delta leaves 0 unused', () => {
     fc.assert(
       fc.property(dealer, clipNorm, valueBits, (d, norm, bits) => {
-        const { values } = quantise(clip(updateOf(d.delta), norm), 1, histogram(d.scores, BINS), bits);
+        const vector = vectorFor(norm, bits);
+        const integers = quantise([clip(updateOf(d.delta), norm).delta], histogram(d.scores, BINS), vector);
+        const { values } = encodeUpdate(addNoise(integers, vector, undefined), vector);
         expect(Math.max(...values)).toBeLessThan(2 ** bits);
         expect(Math.min(...values.subarray(0, 5))).toBeGreaterThanOrEqual(1);
       }),

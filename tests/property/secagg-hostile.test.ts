@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { openShare } from '../../engines/keys/sealing.ts';
 import { PACKAGE_ROOT } from '../../kit/sources.ts';
-import { equalBytes, toHex } from '../../protocol/bytes.ts';
+import { equalBytes } from '../../protocol/bytes.ts';
 import { decodeCbor, encodeCbor } from '../../protocol/codec.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import {
@@ -18,12 +18,13 @@ import {
 import { fingerprintMessage, MAX_FINGERPRINT_MESSAGE_BYTES } from '../../protocol/messages/fingerprint.ts';
 import { MAX_UPLOAD_MESSAGE_BYTES, uploadMessage } from '../../protocol/messages/upload.ts';
 import { MAX_VOUCH_BYTES, MAX_VOUCH_REQUEST_BYTES, vouchMessage, vouchRequest } from '../../protocol/messages/vouch.ts';
+import { LIMITS, SECAGG } from '../../protocol/params.ts';
 import { FINGERPRINT_BYTES, fingerprintsAddUp } from '../../protocol/secagg/fingerprint.ts';
 import { decodeTestValue, TEST_VALUE_BYTES } from '../../protocol/secagg/linear-test.ts';
 import { decodePayload } from '../../protocol/secagg/payload.ts';
 import { ANSWER_BYTES, decodeAnswer, decodeShare } from '../../protocol/secagg/shamir.ts';
 import { SEALED_SHARE_BYTES } from '../../protocol/secagg/shares.ts';
-import { addressOf, keysOf, SEED } from '../unit/secagg-fixtures.ts';
+import { addressOf, keysOf } from '../unit/secagg-fixtures.ts';
 import { messageMutation, mutateBytes, mutateMessage } from './mutations.ts';
 import type { FuzzReport } from './payload-fuzz-child.ts';
 
@@ -162,9 +163,35 @@ describe('messages', () => {
     );
   });
 
-  test('the round’s own constants are what the messages’ limits are made for', () => {
-    const most = { ...upload, sealedShares: new Array(32).fill(share.sealedShare) };
-    expect(encodeCbor({ v: 'concordat/1/upload', ...most }).length).toBeLessThanOrEqual(MAX_UPLOAD_MESSAGE_BYTES);
-    expect(toHex(new Uint8Array(32))).toHaveLength(SEED.length);
+  test('the largest federation’s messages are within every door’s limit', () => {
+    const all = <T>(item: T, count: number): T[] => new Array<T>(count).fill(item);
+    const shares = all({ ...share, shareHashes: all(hash, LIMITS.maxKeyHolders) }, SECAGG.maxDealers);
+    const late = { round: 2 ** 48, attempt: 2 ** 32 - 1 };
+    const largest = {
+      upload: { ...upload, ...late, sealedShares: all(share.sealedShare, LIMITS.maxKeyHolders) },
+      'vouch-request': { round: late.round, shares },
+      vouch: {
+        keyHolder,
+        index: 32,
+        round: late.round,
+        vouches: all({ ...vouch, attempt: late.attempt }, SECAGG.maxDealers),
+        signature,
+      },
+      fingerprint: { ...fingerprint, round: late.round, aggregateHash: hash },
+      'answer-request': {
+        round: late.round,
+        aggregateHash: hash,
+        shares,
+        fingerprints: all(fingerprint, SECAGG.maxDealers),
+      },
+      answer: { keyHolder, index: 32, round: late.round, setHash: hash, aggregateHash: hash, answer, signature },
+    };
+    for (const [name, schema, most] of DOORS) {
+      const bytes = encodeCbor({ v: `concordat/1/${name}`, ...largest[name] });
+      expect(bytes.length).toBeLessThanOrEqual(most);
+      // and not so far within that a limit means nothing
+      expect(2 * bytes.length).toBeGreaterThan(name === 'fingerprint' ? 0 : most);
+      expect(() => decodeCbor(bytes, schema, most)).not.toThrow();
+    }
   });
 });

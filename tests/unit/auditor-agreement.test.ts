@@ -26,8 +26,7 @@ const lyingAt = (coefficient: number, answers: readonly IndexedShare[], liars: r
     return { index, share: changed };
   });
 
-const outvoted = (answers: readonly IndexedShare[], threshold: number) =>
-  whoAgrees(answers, threshold, secret)?.outvoted;
+const outvoted = (answers: readonly IndexedShare[], threshold: number) => whoAgrees(answers, threshold, secret)?.off;
 
 describe('answers behind a sum of keys', () => {
   test.each([
@@ -62,13 +61,13 @@ describe('answers behind a sum of keys', () => {
     );
     const answers = answersOf(5, 2).map((answer, i) => (i < 3 ? (other[i] ?? answer) : answer));
     expect(outvoted(answers, 2)).toEqual([1, 2, 3]);
-    expect(whoAgrees(answers, 2, reconstruct(other.slice(0, 2)))?.outvoted).toEqual([4, 5]);
+    expect(whoAgrees(answers, 2, reconstruct(other.slice(0, 2)))?.off).toEqual([4, 5]);
   });
 
   test('when there are too many ways to try, nothing is decided', () => {
     // 7 of 14: the last seven are honest, and are tried after 2,000 others
     const answers = lyingAt(0, answersOf(14, 7), [1, 2, 3, 4, 5, 6, 7]);
     expect(whoAgrees(answers, 7, secret)).toBeUndefined();
-    expect(whoAgrees(answers.toReversed(), 7, secret)?.outvoted).toEqual([7, 6, 5, 4, 3, 2, 1]);
+    expect(whoAgrees(answers.toReversed(), 7, secret)?.off).toEqual([7, 6, 5, 4, 3, 2, 1]);
   });
 });

@@ -136,6 +136,21 @@ describe('processes', () => {
     );
   });
 
+  test('what a rule did nobody indicated; why and since when is said', () => {
+    const frozen: GrantState = {
+      ...{ status: 'suspended', sinceSeconds: NOW + 5, reason: 'metric-stale', before: 'given' },
+      terms: { row: '', conditions: FULL.conditions },
+    };
+    const text = (state?: GrantState) =>
+      JSON.stringify(recordToJsonLd(record, new Map(state && [['lead-scoring', state]])));
+    const count = (word: string, state?: GrantState) => text(state).split(word).length - 1;
+    expect(count('isIndicatedBy')).toBe(count('isIndicatedBy', frozen) + 1);
+    expect(count('"csa:suspendedBecause":"metric-stale"', frozen)).toBe(1);
+    expect([count('2026-05-28T20:26:45Z'), count('2026-05-28T20:26:45Z', frozen)]).toEqual([0, 1]);
+    // a frozen grant says no end: it holds nothing now
+    expect(count('UntilTimeDuration')).toBe(count('UntilTimeDuration', frozen) + 1);
+  });
+
   test('a scene that was withdrawn is not merely refused', () => {
     const gone = decodeRecord(customer('dee').submission(NOTHING).record);
     const document = recordToJsonLd(gone, new Map([['lead-scoring', { status: 'withdrawn', sinceSeconds: NOW }]]));

@@ -2,7 +2,7 @@
 import { keccak256 as ethersKeccak, sha256 } from 'ethers';
 import { describe, expect, test } from 'vitest';
 import { fromHex, type Hex, toHex } from '../../protocol/bytes.ts';
-import { createFastHasher, keccak256, pureHasher } from '../../protocol/consent/keccak.ts';
+import { createFastHasher, keccak256, keccak256Twice, pureHasher } from '../../protocol/consent/keccak.ts';
 import { roundConstants } from '../../protocol/consent/keccak-module.ts';
 
 const fast = createFastHasher();
@@ -35,6 +35,8 @@ test('every length from nothing to three blocks, one after the other over the sa
     const copy = input.slice();
     expect(toHex(keccak256(input))).toBe(ethersKeccak(input));
     expect(pureHasher.keccak256(input)).toEqual(keccak256(input));
+    expect(toHex(keccak256Twice(input))).toBe(ethersKeccak(ethersKeccak(input)));
+    expect(pureHasher.keccak256Twice(input)).toEqual(keccak256Twice(input));
     expect(input).toEqual(copy);
   }
   // what a long input left behind must not show in a short one

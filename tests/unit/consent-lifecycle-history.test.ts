@@ -123,6 +123,21 @@ describe('what the customer signs', () => {
     expect(story({ entries, anchors, nowSeconds: NOW + 500 })).toEqual(['given@60', 'modified@60', 'withdrawn@500']);
   });
 
+  test('a withdrawal forced on chain counts from its anchor, without a record and with a number further on', () => {
+    const entries = signed([
+      [0, TRAINING],
+      [10, FLOORED],
+      [20, NOTHING],
+    ]);
+    const [given, , left] = entries;
+    if (given === undefined || left === undefined) throw new Error('three entries were signed');
+    const anchors = [{ epoch: 1, operationCount: left.logIndex + 1, anchoredAtSeconds: NOW + 90 }];
+    // what was signed in between never reached the log: the old digest is the withdrawal's own business
+    const forced = [given, { ...left, record: undefined }];
+    expect(story({ entries: forced, anchors })).toEqual(['given@0', 'withdrawn@90']);
+    expect(story({ entries: [given, left], anchors })).toEqual(['given@0', 'withdrawn@20']);
+  });
+
   test('another device is another subject: its numbers begin anew', () => {
     const entries = [
       ...signed([
@@ -150,7 +165,9 @@ describe('what time and metrics do', () => {
     const entries = signed([[0, FLOORED]]);
     expect(story({ entries, tasks, nowSeconds: NOW + MAX_AGE })).toEqual(['given@0']);
     const stale = `suspended@${MAX_AGE + 1} metric-stale`;
-    expect(story({ entries, tasks, nowSeconds: NOW + MAX_AGE + 1 })).toEqual(['given@0', stale]);
+    for (const later of [1, 500]) {
+      expect(story({ entries, tasks, nowSeconds: NOW + MAX_AGE + later })).toEqual(['given@0', stale]);
+    }
     const again = [task(attested([0, 9_300], [MAX_AGE + 1, 9_300]))];
     // measured again in that very second: never frozen
     expect(story({ entries, tasks: again, nowSeconds: NOW + MAX_AGE + 1 })).toEqual(['given@0']);
@@ -288,11 +305,14 @@ describe('refuses', () => {
     [50, FLOORED],
   ]);
   if (one === undefined || two === undefined) throw new Error('two entries were signed');
+  const [other] = signed([[0, FLOORED]]);
   test.each<[string, readonly SignedRecord[], string]>([
-    ['another record than was signed', [{ ...one, record: two.record }], 'STATE_CORRUPT'],
-    ['a first operation that is the second', [two], 'STATE_CORRUPT'],
-    ['one twice', [one, one], 'STATE_CORRUPT'],
-    ['the wrong order', [two, one], 'STATE_CORRUPT'],
+    ['another record than was signed', [{ ...one, record: other?.record ?? two.record }], 'STATE_CORRUPT'],
+    ['a later record of the same subject', [{ ...one, record: two.record }], 'STATE_CORRUPT'],
+    ['no record of what was granted', [{ ...one, record: undefined }], 'STATE_CORRUPT'],
+    ['a first operation that is the second', [two], 'CONSENT_OPERATION_REFUSED seq'],
+    ['one twice', [one, one], 'CONSENT_OPERATION_REFUSED seq'],
+    ['the wrong order', [two, one], 'CONSENT_OPERATION_REFUSED seq'],
     ['a record that does not decode', [{ ...one, record: new Uint8Array(3) }], 'MESSAGE_MALFORMED'],
   ])('%s', async (_, entries, code) => {
     expect(await faultOf(() => consentHistory(input({ entries })))).toBe(code);

@@ -4,7 +4,15 @@ import { verifyPasskeySignature } from '../../engines/keys/passkey.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { anchoredRoot } from '../../protocol/consent/anchor.ts';
 import { hexWord } from '../../protocol/consent/hex-schema.ts';
-import { anchoredReceipt, type Receipt, receiptSchema, verifyReceipt } from '../../protocol/consent/receipt.ts';
+import {
+  anchoredReceipt,
+  promised,
+  promisedRoot,
+  type Receipt,
+  receiptSchema,
+  verifyReceipt,
+  withLog,
+} from '../../protocol/consent/receipt.ts';
 import {
   customer,
   FLOORED,
@@ -141,4 +149,50 @@ describe('a false receipt', () => {
     }));
     expect(falseFor(larger)).toBe('membership');
   });
+});
+
+describe('the dealer\u2019s word', () => {
+  const pendings = (count: number): Receipt[] =>
+    Array.from({ length: count }, (_, i) => ({ ...pending, logIndex: i, logHead: hexWord(BigInt(i)) }));
+
+  test('one signature covers all receipts of an answer, each with its own path', () => {
+    for (const count of [0, 1, 2, 7]) {
+      const roots: Hex[] = [];
+      const signed = promised(pendings(count), (signedRoot) => {
+        roots.push(signedRoot);
+        return `0x${'11'.repeat(65)}`;
+      });
+      expect(roots).toHaveLength(Math.min(count, 1));
+      expect(signed.map(promisedRoot)).toEqual(signed.map(() => roots[0]));
+    }
+  });
+
+  test('the same operation twice in one request has one receipt; another index or head has another root', () => {
+    const [one, twin] = promised([pending, pending], () => `0x${'11'.repeat(65)}`);
+    if (one === undefined) throw new Error('none');
+    expect(one).toEqual(twin);
+    for (const change of [{ logIndex: 9 }, { logHead: hexWord(9n) }, { assertion: leaver.assertion }]) {
+      expect(promisedRoot({ ...one, ...change })).not.toBe(promisedRoot(one));
+    }
+    expect(promisedRoot(pending)).toBeUndefined();
+  });
+});
+
+test('a receipt of one of two operations with the same number is not made for the other', async () => {
+  const twice = await openBook(memoryLogStore());
+  const dora = customer('dora');
+  await twice.submit(dora.submission(TRAINING));
+  const head = dora.head();
+  if (head === undefined) throw new Error('no head');
+  const change = await twice.submit(dora.submission(FLOORED, { head }));
+  const { operation, assertion } = dora.submission(NOTHING, { head });
+  const index = await twice.takeForced({ operation, assertion });
+  expect(await faultOf(() => anchoredReceipt(change, twice.state(), 1))).toBe('CONFLICT');
+  const forced = twice.receiptAt(index);
+  if (forced === undefined) throw new Error('no receipt');
+  const receipt = anchoredReceipt(forced, twice.state(), 1);
+  const { previousHead, rest } = { previousHead: change.logHead, rest: twice.entries(index + 1) };
+  const whole = withLog(receipt, previousHead, rest);
+  expect(verify(whole, anchoredRoot(twice.state().anchor(1))).verdict).toBe('anchored');
+  expect(receiptSchema.parse(JSON.parse(JSON.stringify(whole)))).toEqual(whole);
 });

@@ -1,12 +1,12 @@
 // Witness and proposer: roots recomputed, one anchor per epoch for ever, whatever is killed in between.
 import { beforeEach, describe, expect, test } from 'vitest';
-import { type CoSignRequest, createWitness, type Witness } from '../../coordinator/witness/witness.ts';
 import { createAnchorProposer } from '../../edge-node/consent/anchor-proposal.ts';
 import type { ConsentBook } from '../../edge-node/consent/book.ts';
 import { verifyPasskeySignature } from '../../engines/keys/passkey.ts';
 import { type Hex, toHex } from '../../protocol/bytes.ts';
 import { type Anchor, anchoredRoot } from '../../protocol/consent/anchor.ts';
 import { hexWord } from '../../protocol/consent/hex-schema.ts';
+import { type CoSignRequest, createWitness, type Witness } from '../../witness/witness.ts';
 import {
   customer,
   DEALER,
@@ -27,6 +27,7 @@ import {
 const OTHER_DEALER: Hex = '0x00000000000000000000000000000000000000d2';
 let store: MemoryWitnessStore;
 let signed: Anchor[];
+let onChain: Anchor | undefined;
 let witness: Witness;
 let book: ConsentBook;
 let proposals: ReturnType<typeof memoryProposalStore>;
@@ -36,17 +37,28 @@ const openWitness = () =>
     store,
     verifySignature: verifyPasskeySignature,
     relyingPartyOf: (dealer) => (dealer === DEALER ? RELYING_PARTY : undefined),
+    anchorOnChain: async () => onChain,
     sign: async (anchor) => {
       signed.push(anchor);
       return toHex(hash32(anchoredRoot(anchor)));
     },
   });
 
+/** Stands for the dealer's EIP-712 signature, which the service checks before. */
+const signatureOf = (anchor: Anchor): Hex => toHex(hash32(`dealer, ${anchoredRoot(anchor)}`)).padEnd(132, '0') as Hex;
+const requestOf = (firstIndex: number, entries: CoSignRequest['entries'], anchor: Anchor): CoSignRequest => ({
+  firstIndex,
+  entries,
+  anchor,
+  dealerSignature: signatureOf(anchor),
+});
+
 const openProposer = (lastOnChain?: Anchor) => createAnchorProposer(book, proposals, lastOnChain);
 
 beforeEach(async () => {
   store = memoryWitnessStore();
   signed = [];
+  onChain = undefined;
   witness = openWitness();
   book = await openBook(memoryLogStore());
   proposals = memoryProposalStore();
@@ -56,7 +68,7 @@ beforeEach(async () => {
 async function proposalOf(proposer = openProposer()): Promise<CoSignRequest> {
   const proposal = await proposer.propose();
   if (proposal === undefined) throw new Error('nothing to propose');
-  return proposal;
+  return { ...proposal, dealerSignature: signatureOf(proposal.anchor) };
 }
 
 describe('co-signing', () => {
@@ -85,19 +97,19 @@ describe('co-signing', () => {
   test('a second anchor for a signed epoch is refused, restart or not', async () => {
     await witness.coSign(DEALER, await proposalOf());
     await book.submit(customer('cara').submission(TRAINING));
-    const other: CoSignRequest = { firstIndex: 0, entries: book.entries(0), anchor: book.state().anchor(1) };
+    const other = requestOf(0, book.entries(0), book.state().anchor(1));
     expect(await faultOf(() => witness.coSign(DEALER, other))).toBe('ANCHOR_EQUIVOCATION');
     expect(await faultOf(() => openWitness().coSign(DEALER, other))).toBe('ANCHOR_EQUIVOCATION');
     expect(new Set(signed.map(anchoredRoot)).size).toBe(1);
+    // both statements of the dealer are kept
+    const [kept] = store.contradictions;
+    expect(kept?.refused).toEqual({ anchor: other.anchor, signature: other.dealerSignature });
+    expect(kept?.held.signature).toBe(signatureOf(kept?.held.anchor ?? other.anchor));
   });
 
   test('two proposals for one epoch at the same time: one is signed', async () => {
     const first = await proposalOf();
-    const second: CoSignRequest = {
-      firstIndex: 0,
-      entries: book.entries(0, 1),
-      anchor: { ...first.anchor, operationCount: 1 },
-    };
+    const second = requestOf(0, book.entries(0, 1), { ...first.anchor, operationCount: 1 });
     const faults = await Promise.all([
       faultOf(() => witness.coSign(DEALER, first)),
       faultOf(() => witness.coSign(DEALER, second)),
@@ -105,10 +117,26 @@ describe('co-signing', () => {
     expect(faults).toEqual(['no error', 'ANCHOR_EQUIVOCATION']);
   });
 
-  test('an epoch before the last signed one is refused', async () => {
+  test.each([2, 5])('epoch %i is not signed before the ones that lead to it', async (epoch) => {
     const proposal = await proposalOf();
-    await witness.coSign(DEALER, { ...proposal, anchor: { ...proposal.anchor, epoch: 5 } });
-    expect(await faultOf(() => witness.coSign(DEALER, proposal))).toBe('ANCHOR_EQUIVOCATION');
+    const ahead = { ...proposal, anchor: { ...proposal.anchor, epoch } };
+    const gap = await witness.coSign(DEALER, ahead).catch((error) => error);
+    expect(gap).toMatchObject({ code: 'LOG_GAP', fields: { epoch: 0, operationCount: 0 } });
+    expect(store.logs.size + store.anchors.size).toBe(0);
+  });
+
+  test('the next anchor must not take back what the last one stated, and that it tried to is kept', async () => {
+    await witness.coSign(DEALER, await proposalOf());
+    const shorter = { ...book.state().anchor(2), operationCount: 1 };
+    expect(await faultOf(() => witness.coSign(DEALER, requestOf(2, [], shorter)))).toBe('ANCHOR_MISMATCH');
+    expect(store.contradictions.map(({ refused }) => refused.anchor)).toEqual([shorter]);
+    // a mistake that contradicts nothing is no evidence
+    await book.submit(customer('cara').submission(TRAINING));
+    const mistaken = { ...book.state().anchor(2), bucketsRoot: hexWord(1n) };
+    expect(await faultOf(() => witness.coSign(DEALER, requestOf(2, book.entries(2), mistaken)))).toBe(
+      'ANCHOR_MISMATCH',
+    );
+    expect(store.contradictions).toHaveLength(1);
   });
 
   test.each<[string, Partial<Anchor>]>([
@@ -149,7 +177,6 @@ describe('co-signing', () => {
     const { entries, anchor } = proposal;
     const flood = Array.from({ length: 501 }, () => entries[0] ?? book.entries(0)[0]).filter((e) => e !== undefined);
     expect(await faultOf(() => witness.coSign(OTHER_DEALER, proposal))).toBe('NOT_A_MEMBER');
-    expect(await faultOf(() => witness.operationCount(OTHER_DEALER))).toBe('NOT_A_MEMBER');
     expect(await faultOf(() => witness.coSign(DEALER, { ...proposal, entries: flood }))).toBe('MESSAGE_TOO_LARGE');
     expect(await faultOf(() => witness.coSign(DEALER, { ...proposal, firstIndex: 1 }))).toBe('LOG_GAP');
     expect(await faultOf(() => witness.coSign(DEALER, { ...proposal, anchor: { ...anchor, epoch: 0 } }))).toBe(
@@ -166,23 +193,40 @@ describe('crashes and late comers', () => {
       store.failNext = moment;
       await expect(witness.coSign(DEALER, proposal)).rejects.toThrow('killed');
       expect(signed).toEqual([]);
-      expect(await witness.operationCount(DEALER)).toBe(moment === 'after' ? 2 : 0);
+      expect(store.anchors.size).toBe(moment === 'after' ? 1 : 0);
       const answer = await witness.coSign(DEALER, proposal);
       expect(answer.anchor).toEqual(proposal.anchor);
       expect(store.logs.get(DEALER)).toHaveLength(2);
     },
   );
 
-  test('a witness that joined late follows the log, then co-signs', async () => {
+  test('a witness that joined late signs every epoch in order, then the new one', async () => {
     const proposer = openProposer();
     const first = await proposalOf(proposer);
     proposer.confirm(first.anchor);
+    onChain = first.anchor;
     await book.submit(customer('cara').submission(TRAINING));
     const second = await proposalOf(proposer);
     expect(await faultOf(() => witness.coSign(DEALER, second))).toBe('LOG_GAP');
-    expect(await witness.operationCount(DEALER)).toBe(0);
-    expect(await witness.follow(DEALER, 0, book.entries(0, second.firstIndex))).toBe(2);
-    expect(await witness.follow(DEALER, 0, book.entries(0, second.firstIndex))).toBe(2);
+    expect((await witness.coSign(DEALER, first)).anchor).toEqual(first.anchor);
+    expect((await witness.coSign(DEALER, second)).anchor).toEqual(second.anchor);
+  });
+
+  test('a log other than the one on chain is not followed, by a late witness or an old one', async () => {
+    const other = await openBook(memoryLogStore());
+    await other.submit(customer('zoe').submission(TRAINING));
+    onChain = other.state().anchor(1);
+    expect(await faultOf(async () => witness.coSign(DEALER, await proposalOf()))).toBe('ANCHOR_MISMATCH');
+    onChain = undefined;
+    const proposer = openProposer();
+    const first = await proposalOf(proposer);
+    await witness.coSign(DEALER, first);
+    proposer.confirm(first.anchor);
+    await book.submit(customer('cara').submission(TRAINING));
+    onChain = other.state().anchor(1);
+    const second = await proposalOf(proposer);
+    expect(await faultOf(() => witness.coSign(DEALER, second))).toBe('ANCHOR_MISMATCH');
+    onChain = first.anchor;
     expect((await witness.coSign(DEALER, second)).anchor).toEqual(second.anchor);
   });
 
@@ -193,7 +237,7 @@ describe('crashes and late comers', () => {
     const rewritten = await openBook(memoryLogStore());
     await rewritten.submitAll([customer('bert').submission(NO_TRAINING), customer('anna').submission(TRAINING)]);
     await rewritten.submit(customer('cara').submission(TRAINING));
-    const request = { firstIndex: 0, entries: rewritten.entries(0), anchor: rewritten.state().anchor(2) };
+    const request = requestOf(0, rewritten.entries(0), rewritten.state().anchor(2));
     expect(await faultOf(() => witness.coSign(DEALER, request))).toBe('ANCHOR_MISMATCH');
   });
 });

@@ -1,7 +1,6 @@
 // A small world for the consent tests: one dealer, its secrets, customers with software passkeys, stores in memory.
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import type { WitnessStore } from '../../coordinator/witness/witness-store.ts';
 import type { Submission } from '../../edge-node/consent/admission.ts';
 import { type ConsentBook, openConsentBook } from '../../edge-node/consent/book.ts';
 import { createInvitations } from '../../edge-node/consent/invitations.ts';
@@ -10,9 +9,9 @@ import { createQuotes } from '../../edge-node/consent/quotes.ts';
 import { verifyPasskeySignature } from '../../engines/keys/passkey.ts';
 import { createSoftwarePasskey } from '../../engines/keys/software-passkey.ts';
 import { type Hex, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
-import type { Anchor } from '../../protocol/consent/anchor.ts';
 import { encodeAssertion } from '../../protocol/consent/assertion.ts';
 import { type ConsentDraft, type ConsentHead, type ConsentTerms, draftConsent } from '../../protocol/consent/draft.ts';
+import type { SignedAnchor } from '../../protocol/consent/equivocation.ts';
 import type { Access } from '../../protocol/consent/evaluate.ts';
 import { grantsFor } from '../../protocol/consent/grants.ts';
 import type { LogEntry } from '../../protocol/consent/log.ts';
@@ -22,6 +21,7 @@ import { quarterStart } from '../../protocol/consent/quarter.ts';
 import { type ConsentRecord, decodeRecord, encodeRecord, recordHash } from '../../protocol/consent/record.ts';
 import type { ConsentState } from '../../protocol/consent/state.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
+import type { Contradicted, WitnessStore } from '../../witness/witness-store.ts';
 
 /** 2026-05-28T20:26:40Z */
 export const NOW = 1_780_000_000;
@@ -166,7 +166,8 @@ export function memoryProposalStore(): ProposalStore & { cut: ProposalCut | unde
 
 export interface MemoryWitnessStore extends WitnessStore {
   readonly logs: Map<Hex, LogEntry[]>;
-  readonly anchors: Map<string, Anchor>;
+  readonly anchors: Map<string, SignedAnchor>;
+  readonly contradictions: Contradicted[];
   failNext: 'before' | 'after' | undefined;
 }
 
@@ -175,16 +176,31 @@ export function memoryWitnessStore(): MemoryWitnessStore {
     logs: new Map(),
     anchors: new Map(),
     failNext: undefined,
-    readLog: async (dealer) => [...(store.logs.get(dealer) ?? [])],
+    contradictions: [],
+    readLog: async (dealer, { from, limit } = { from: 0, limit: Number.POSITIVE_INFINITY }) =>
+      (store.logs.get(dealer) ?? []).slice(from, from + limit),
     readAnchor: async (dealer, epoch) => store.anchors.get(`${dealer}/${epoch}`),
     lastEpoch: async (dealer) =>
-      Math.max(0, ...[...store.anchors.values()].filter((a) => a.dealer === dealer).map((a) => a.epoch)),
-    async commit(dealer, firstIndex, entries, anchor) {
+      Math.max(
+        0,
+        ...[...store.anchors.values()]
+          .filter(({ anchor }) => anchor.dealer === dealer)
+          .map(({ anchor }) => anchor.epoch),
+      ),
+    listAnchors: async (after, limit) => {
+      const keys = [...store.anchors.keys()]
+        .sort()
+        .filter((key) => after === undefined || key > `${after.dealer}/${after.epoch}`);
+      return keys.slice(0, limit).flatMap((key) => store.anchors.get(key) ?? []);
+    },
+    keepContradiction: async (contradicted) => void store.contradictions.push(contradicted),
+    listContradictions: async () => store.contradictions,
+    async commit(dealer, firstIndex, entries, proposed) {
       const failure = store.failNext;
       store.failNext = undefined;
       if (failure !== 'before') {
         store.logs.set(dealer, [...(store.logs.get(dealer) ?? []).slice(0, firstIndex), ...entries]);
-        if (anchor !== undefined) store.anchors.set(`${dealer}/${anchor.epoch}`, anchor);
+        store.anchors.set(`${dealer}/${proposed.anchor.epoch}`, proposed);
       }
       if (failure !== undefined) throw new Error(`killed ${failure} the write`);
     },

@@ -66,6 +66,7 @@ beforeEach(async () => {
     setHash: set.setHash,
     payloadHashes: uploads.map(({ payloadHash }) => payloadHash),
     aggregateHash: sum.aggregateHash,
+    blocks: BLOCKS,
   });
   [present, events, errors] = [new Set(ADDRESSES), [], []];
   onAnnounced = async () => undefined;

@@ -6,7 +6,6 @@ import { createMemberRouter } from '../../coordinator/api/members.ts';
 import { createIntake, type Intake } from '../../coordinator/intake/intake.ts';
 import { type AdmittedUpload, createUploads } from '../../coordinator/intake/uploads.ts';
 import type { Transcript } from '../../coordinator/transcript/transcript.ts';
-import type { WitnessServiceParts } from '../../coordinator/witness/service.ts';
 import { recoverTypedStruct } from '../../engines/chain/typed-data.ts';
 import { createApp, type HttpService, listen, problemHandler, request } from '../../kit/http.ts';
 import { putFile } from '../../kit/put-file.ts';
@@ -56,8 +55,7 @@ beforeEach(async () => {
     announce: (body: Uint8Array) => intake.announce(body),
     receive: (...args: Parameters<Intake['receive']>) => intake.receive(...args),
   };
-  const witness = {} as WitnessServiceParts;
-  app.use(createMemberRouter({ intake: doors, takeFingerprint: () => undefined, witness }));
+  app.use(createMemberRouter({ intake: doors, takeFingerprint: () => undefined }));
   app.use(problemHandler(SILENT));
   http = await listen(app, 0);
 });
@@ -96,7 +94,8 @@ test('an upload is in when message and payload are; sent again, nothing happens'
   expect(await announce(sent)).toEqual({ payload: 'wanted' });
   expect(admitted).toEqual([]);
   await put(payloadHash, sent.payload);
-  expect(admitted).toMatchObject([{ dealer: ALICE.address, round: 3, attempt: 1, payloadHash, sharesRoot }]);
+  const { signature } = sent;
+  expect(admitted).toMatchObject([{ dealer: ALICE.address, round: 3, attempt: 1, payloadHash, sharesRoot, signature }]);
   expect(entriesOf(store.transcript, 'upload')).toMatchObject([{ dealer: ALICE.address, payload: payloadHash }]);
   expect(await store.transcript.getBlob(payloadHash)).toEqual(sent.payload);
   for (const share of sent.sealedShares) expect(await store.transcript.getBlob(sha256Of(share))).toEqual(share);
@@ -209,6 +208,18 @@ describe('copies', () => {
     intake = start(await store.reopen());
     intake.open({ round: 4, keyHolders: 2 });
     expect(await codeOf(() => announce(uploadOf(ALICE, { payload, round: 4 })))).toBe('CONFLICT');
+  });
+
+  test('nor in a round after others have come in, when of the old one only the hash is kept', async () => {
+    await announce(uploadOf(ALICE, { payload }));
+    await put(sha256Of(payload), payload);
+    intake.open({ round: 4, keyHolders: 2 });
+    const other = uploadOf(BOB, { payload: payloadOf('b', BLOCKS), round: 4 });
+    await announce(other);
+    await put(other.upload.payloadHash, other.payload);
+    for (const dealer of [ALICE, BOB]) {
+      expect(await codeOf(() => announce(uploadOf(dealer, { payload, round: 4, attempt: 2 })))).toBe('CONFLICT');
+    }
   });
 
   test('one attempt has one payload and one sharing', async () => {

@@ -82,6 +82,14 @@ test('one that hangs holds up nobody when the others are enough', async () => {
   expect(performance.now() - startedMs).toBeLessThan(5_000); // the endpoint itself is given ten seconds
 });
 
+test('with too few answers none is waited for longer than there is time', async () => {
+  const urls = [await serveAs(HOLDERS[0]?.address ?? '0x'), await serveNothing()];
+  const startedMs = performance.now();
+  const ask = async ({ keyHolder }: { keyHolder: { index: number } }) => ({ index: keyHolder.index });
+  expect(await askEach({ ...what(2), withinMs: 300 }, partsOf(urls), ask)).toEqual([{ index: 1 }]);
+  expect(performance.now() - startedMs).toBeLessThan(3_000); // the endpoint itself is given ten seconds
+});
+
 test('an answer longer than any may be is not read to its end', async () => {
   const url = await serve((_request, response) => {
     response.write(Buffer.alloc(200_000));
@@ -121,8 +129,9 @@ test('a key-holder gets its own sealed share of every upload, and one that regis
   const { transcript: blobs } = await temporaryTranscript();
   const sent = dealersOf(2).map((dealer) => uploadOf(dealer, { payload: payloadOf(dealer.address, 1) }));
   const uploads = await Promise.all(
-    sent.map(async ({ upload, sealedShares }) => ({
+    sent.map(async ({ upload, signature, sealedShares }) => ({
       ...upload,
+      signature,
       shareHashes: await Promise.all(sealedShares.map(blobs.putBlob)),
     })),
   );
@@ -133,5 +142,6 @@ test('a key-holder gets its own sealed share of every upload, and one that regis
   expect(shares.map(({ sealedShare }) => sha256Of(sealedShare))).toEqual(
     uploads.map(({ shareHashes }) => shareHashes[1]),
   );
+  expect(shares.map(({ signature }) => signature)).toEqual(sent.map(({ signature }) => signature));
   expect(await codeOf(() => sharesFor(third, uploads, { transcript: blobs }))).toBe('NOT_FOUND');
 });

@@ -34,6 +34,7 @@ test('an upload counts only for the commit with its very hashes and attempt', ()
     payloadHash: hash('aa'),
     sharesRoot: hash('bb'),
     shareHashes: [],
+    signature: hash('cc'),
   };
   uploads.add(upload);
   expect(uploads.matching(3, dealer(1), upload)).toBe(upload);

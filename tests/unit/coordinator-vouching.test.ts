@@ -7,7 +7,7 @@ import {
   type Uploads,
 } from '../../coordinator/intake/uploads.ts';
 import { checkVouches, type VouchQuestion } from '../../coordinator/key-holders/vouches.ts';
-import { judgeUploads, requireVouched, type Vouched } from '../../coordinator/rounds/verdict.ts';
+import { contradictsItself, judgeUploads, requireVouched, type Vouched } from '../../coordinator/rounds/verdict.ts';
 import { readVouches, type VouchingParts, vouchedUploads } from '../../coordinator/rounds/vouching.ts';
 import { signTypedStruct } from '../../engines/chain/typed-data.ts';
 import { nodeShake128 } from '../../engines/ring/shake.ts';
@@ -29,7 +29,7 @@ import {
 } from './coordinator-world.ts';
 import { CHAIN_ID, codeOf, LEDGER, streamOf } from './secagg-fixtures.ts';
 
-const [ROUND, HOLDERS, THRESHOLD] = [3, 5, 3];
+const [ROUND, HOLDERS, THRESHOLD, LEAST] = [3, 5, 3, 3];
 const DEALERS = dealersOf(5);
 const KEY_HOLDERS = Array.from({ length: HOLDERS }, (_, i) => partyOf(`key-holder ${i + 1}`));
 const REGISTERED = KEY_HOLDERS.map(({ address }, i) => ({ address, index: i + 1, keyEpoch: 1, keyHash: undefined }));
@@ -90,7 +90,7 @@ describe('judging', () => {
   test('honest sharings are all in, also when only a threshold of key-holders answers', () => {
     const words = allHonest(uploads);
     for (const some of [words, words.slice(0, 4), words.slice(2)]) {
-      expect(judgeUploads(uploads, some, THRESHOLD)).toEqual({ refused: new Map(), undecided: false });
+      expect(judgeUploads(some, THRESHOLD, LEAST)).toEqual({ refused: new Map(), disregarded: [], undecided: false });
     }
   });
 
@@ -101,7 +101,7 @@ describe('judging', () => {
         return upload === cheat && i === 1 ? bend(share) : (share ?? null);
       }),
     );
-    const { refused, undecided } = judgeUploads(uploads, words, THRESHOLD);
+    const { refused, undecided } = judgeUploads(words, THRESHOLD, LEAST);
     expect([[...refused], undecided]).toEqual([[[cheat.dealer, 'its shares are not those of one secret']], false]);
   });
 
@@ -109,7 +109,7 @@ describe('judging', () => {
     const words = KEY_HOLDERS.map((_, i) =>
       wordOf(i + 1, uploads, (upload) => (upload === cheat && i === 3 ? null : (sharesOf(upload)[i] ?? null))),
     );
-    expect([...judgeUploads(uploads, words, THRESHOLD).refused]).toEqual([
+    expect([...judgeUploads(words, THRESHOLD, LEAST).refused]).toEqual([
       [cheat.dealer, 'its share does not open at key-holder 4'],
     ]);
   });
@@ -118,7 +118,45 @@ describe('judging', () => {
     const words = KEY_HOLDERS.map((_, i) =>
       wordOf(i + 1, uploads, (upload) => (i === 4 ? bend(sharesOf(upload)[i]) : (sharesOf(upload)[i] ?? null))),
     );
-    expect(judgeUploads(uploads, words, THRESHOLD)).toEqual({ refused: new Map(), undecided: true });
+    expect(judgeUploads(words, THRESHOLD, LEAST)).toEqual({ refused: new Map(), disregarded: [], undecided: true });
+  });
+});
+
+describe('judging a key-holder', () => {
+  const uploads = DEALERS.map(({ address }) => uploadOf(address));
+  const unreadable = (index: number, of: readonly AdmittedUpload[]) =>
+    wordOf(index, uploads, (upload) => (of.includes(upload) ? null : (sharesOf(upload)[index - 1] ?? null)));
+
+  test('one that cannot open most of its shares is disregarded, and no dealer suffers for it', () => {
+    const words = [...allHonest(uploads).slice(0, 4), unreadable(5, uploads.slice(0, 3))];
+    expect(judgeUploads(words, THRESHOLD, LEAST)).toEqual({ refused: new Map(), disregarded: [5], undecided: false });
+    // and a dealer that is refused is refused for the others' words alone
+    const [cheat] = uploads as [AdmittedUpload];
+    const both = words.map((word, i) => (i === 1 ? unreadable(2, [cheat]) : word));
+    expect([...judgeUploads(both, THRESHOLD, LEAST).refused]).toEqual([
+      [cheat.dealer, 'its share does not open at key-holder 2'],
+    ]);
+  });
+
+  test('one that would leave too few for a set puts nobody out', () => {
+    const words = [...allHonest(uploads).slice(0, 4), unreadable(5, uploads.slice(0, 2))];
+    expect(judgeUploads(words, THRESHOLD, 3).refused.size).toBe(2);
+    expect(judgeUploads(words, THRESHOLD, 4)).toEqual({ refused: new Map(), disregarded: [], undecided: true });
+  });
+
+  test('its false answer is its own when it vouched for every upload of the set on the polynomial of the others', () => {
+    const [first] = uploads as [AdmittedUpload];
+    const honestWords = allHonest(uploads);
+    const lies = (words: readonly VouchMessage[], agreeing = [1, 2, 3]) =>
+      contradictsItself(5, agreeing, uploads, words, THRESHOLD);
+    expect(lies(honestWords)).toBe(true);
+    expect(lies(honestWords.slice(0, 4))).toBe(false); // it said nothing
+    expect(lies([...honestWords.slice(0, 4), unreadable(5, [first])])).toBe(false);
+    expect(lies([...honestWords.slice(0, 4), honest(5, uploads.slice(1))])).toBe(false); // nothing of one upload
+    const given = wordOf(5, uploads, (upload) => sharesOf(upload)[upload === first ? 0 : 4] ?? null);
+    expect(lies([...honestWords.slice(0, 4), given])).toBe(false); // a false share of one dealer
+    expect(lies(honestWords.slice(1))).toBe(false); // 2, 3 and 5 fit, as three points always do
+    expect(lies(honestWords, [1, 2])).toBe(false);
   });
 });
 
@@ -193,6 +231,7 @@ describe('the step', () => {
       broadcast: (event) => events.push(event),
       keyHolders: REGISTERED,
       threshold: THRESHOLD,
+      least: LEAST,
       ask: async (question) => {
         asked.push(question);
         return ask(question);
@@ -227,7 +266,8 @@ describe('the step', () => {
     expect(asked).toHaveLength(THRESHOLD);
 
     store = await temporaryTranscript();
-    const never = partsWith(({ uploads: about }) => allHonest(about).slice(0, THRESHOLD - 1));
+    const tooFew = allHonest(collected).slice(0, THRESHOLD - 1);
+    const never = partsWith(() => tooFew);
     expect(await codeOf(() => vouchedUploads(ROUND, collected, never))).toBe('SHARES_INSUFFICIENT');
     expect(entriesOf(store.transcript, 'vouch')).toEqual([]);
   });
@@ -307,6 +347,28 @@ describe('the step', () => {
       addresses.slice(2),
     );
     expect(asked).toEqual([]);
+  });
+
+  test('P7: killed after writing down, it judges all that was vouched for, though some have committed again since', async () => {
+    const collected = addresses.map((dealer) => send(dealer));
+    const [cheat, second, third] = addresses as [Hex, Hex, Hex];
+    const cheats = new Set([cheat, second, third]);
+    const parts = partsWith(({ uploads: about }) =>
+      KEY_HOLDERS.map((_, i) =>
+        wordOf(i + 1, about, (upload) =>
+          cheats.has(upload.dealer) && i === [...cheats].indexOf(upload.dealer) ? null : (sharesOf(upload)[i] ?? null),
+        ),
+      ),
+    );
+    // three of five fail: nobody is left out
+    expect(dealersIn(await vouchedUploads(ROUND, collected, parts))).toEqual(addresses);
+    // of those who are left one fails, but what was vouched for is what is judged
+    const again = collected.map((upload) =>
+      [second, third].includes(upload.dealer) ? send(upload.dealer, 2) : upload,
+    );
+    const restarted = partsWith(() => [], await store.reopen());
+    expect(dealersIn(await vouchedUploads(ROUND, again, restarted))).toEqual([cheat, ...addresses.slice(3)]);
+    expect(events).toEqual([]);
   });
 
   test('a set with an upload that too few vouched for is not gone on with', async () => {

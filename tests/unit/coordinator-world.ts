@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { SigningKey } from 'ethers';
 import { pino } from 'pino';
 import { afterEach } from 'vitest';
-import type { AdmittedUpload, UploadStruct } from '../../coordinator/intake/uploads.ts';
+import type { AdmittedUpload } from '../../coordinator/intake/uploads.ts';
 import { openTranscript, type Transcript } from '../../coordinator/transcript/transcript.ts';
 import { type Domain, signTypedStruct } from '../../engines/chain/typed-data.ts';
 import { concatBytes, fromHex, type Hex, keccak256, toHex } from '../../protocol/bytes.ts';
 import { encodeCbor } from '../../protocol/codec.ts';
+import type { UploadStatement } from '../../protocol/messages/upload.ts';
 import { PRIMES, RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
 import { SEALED_SHARE_BYTES, sharesRoot } from '../../protocol/secagg/shares.ts';
 import type { EntryBody } from '../../protocol/transcript/entry.ts';
@@ -51,7 +52,8 @@ export function residuesOf(label: string, blocks: number): Uint32Array {
 export const payloadOf = (label: string, blocks: number): Uint8Array => encodeResidues(residuesOf(label, blocks));
 
 export interface SentUpload {
-  readonly upload: UploadStruct;
+  readonly upload: UploadStatement;
+  readonly signature: Hex;
   readonly sealedShares: readonly Uint8Array[];
   readonly payload: Uint8Array;
   readonly body: Uint8Array;
@@ -75,13 +77,15 @@ export function uploadOf(
   const signature = signTypedStruct(dealer.privateKey, DOMAIN, 'Upload', upload);
   const { sharesRoot: _, ...fields } = upload;
   const body = encodeCbor({ v: 'concordat/1/upload', ...fields, sealedShares, signature, ...changes });
-  return { upload, sealedShares, payload, body };
+  return { upload, signature, sealedShares, payload, body };
 }
 
 /** As intake would have it, without the bytes. */
 export function admittedOf(dealer: Hex, payload: Uint8Array, attempt = 1, round = 3): AdmittedUpload {
   const shareHashes = [sha256Of(concatBytes(payload, Uint8Array.of(attempt)))];
-  return { dealer, round, attempt, payloadHash: sha256Of(payload), sharesRoot: sharesRoot(shareHashes), shareHashes };
+  const signature: Hex = `0x${'51'.repeat(65)}`;
+  const hashes = { payloadHash: sha256Of(payload), sharesRoot: sharesRoot(shareHashes), shareHashes };
+  return { dealer, round, attempt, ...hashes, signature };
 }
 
 const folders: string[] = [];

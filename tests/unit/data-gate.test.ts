@@ -196,16 +196,18 @@ describe('the example', () => {
     await writeTable(dealer, contract, rows.slice(0, 300));
     const gate = await createConsentGate(dealer, contract);
     const records = gate.open(new Set(gate.customerIds.slice(0, 200)));
-    const base = initialModel(task, contract);
     const epochs: number[] = [];
-    const input = { task, contract, base, records, seed: utf8ToBytes('s') };
+    const base = { weights: initialModel(task, contract).weights, serverState: {} };
+    const fillRandom = () => expect.unreachable('FedAvg draws nothing');
+    const input = { task, contract, base, dealerState: {}, records, seed: utf8ToBytes('s'), fillRandom };
     const result = await trainLocally({ ...input, onEpoch: (epoch) => epochs.push(epoch) });
     expect(epochs).toEqual([1, 2, 3, 4, 5]);
     expect(result.recordCount).toBe(200);
     expect(histogramTotal(result.histogram)).toBe(200);
     // the base model is zero, so every score is 0.5
     expect(result.histogram.positives[128]).toBe(result.positiveCount);
-    expect((await trainLocally(input)).update.delta).toEqual(result.update.delta);
+    expect((await trainLocally(input)).update).toEqual(result.update);
+    expect(result.update.levels[0]?.some((level) => level !== 0)).toBe(true);
     expect((await failure(trainLocally({ ...input, records: [] }))).code).toBe('COHORT_TOO_SMALL');
   });
 });

@@ -91,6 +91,9 @@ async function send(): Promise<number> {
   return sender(7, 2, update);
 }
 
+/** An answer counts when it is there: not when the other side gives the idle connection up, five seconds later. */
+const SOON = { timeout: 4_500 };
+
 const refusal = (code: 'CONFLICT' | 'MESSAGE_TOO_LARGE' | 'PAYLOAD_MALFORMED') =>
   new ConcordatError(code, 'as the coordinator put it', { round: 7 });
 
@@ -125,7 +128,7 @@ describe('an update', () => {
     expect(received.payloads).toHaveLength(2);
   });
 
-  test('that the coordinator has after all is done when it says so, without reading it again', async () => {
+  test('that the coordinator has after all is done when it says so, without reading it again', SOON, async () => {
     const app = createApp();
     app.post('/v1/uploads', (_request, response) => void response.json({ payload: 'wanted' }));
     app.put('/v1/payloads/:hash', (request, response) => {
@@ -159,7 +162,7 @@ describe('a refusal', () => {
     expect(received.payloads).toEqual([]);
   });
 
-  test('of the payload before its first byte is read is what it says', async () => {
+  test('of the payload before its first byte is read is what it says', SOON, async () => {
     await serve(
       () => ({ payload: 'wanted' }),
       async () => {
@@ -172,7 +175,7 @@ describe('a refusal', () => {
   test.each([
     ['goes on reading', true],
     ['reads no further', false],
-  ])('half-way through the payload is what it says, from a coordinator that %s', async (_name, goesOn) => {
+  ])('half-way through the payload is what it says, from a coordinator that %s', SOON, async (_name, goesOn) => {
     await serve(
       () => ({ payload: 'wanted' }),
       async (request) => {

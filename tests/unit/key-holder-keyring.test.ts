@@ -3,7 +3,6 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { RoundStatus } from '../../engines/chain/round-ledger.ts';
 import { sealingKeysFrom } from '../../engines/keys/sealing.ts';
 import { openKeyFiles } from '../../key-holder/keys/key-files.ts';
 import { createKeyring, type KeysOnChain } from '../../key-holder/keys/keyring.ts';
@@ -23,7 +22,7 @@ type Rotation = 'mined' | 'lost before it is mined' | 'mined, and its answer los
 /** A federation of one key-holder, as the contracts keep it. */
 function fakeChain() {
   const keys: Uint8Array[] = [];
-  const rounds: { status: RoundStatus; readonly epoch: number }[] = [];
+  const rounds: { over: boolean; readonly epoch: number }[] = [];
   const state = { next: 'mined' as Rotation, asked: 0 };
   const chain: KeysOnChain = {
     currentKey: async () => {
@@ -42,9 +41,9 @@ function fakeChain() {
       if (fate === 'mined, and its answer lost') throw new Error('killed');
     },
     roundCount: async () => rounds.length,
-    statusOf: async (round) => {
+    isOver: async (round) => {
       state.asked += 1;
-      return rounds[round - 1]?.status;
+      return rounds[round - 1]?.over ?? false;
     },
     keyAtOpening: async (round) => {
       const epoch = rounds[round - 1]?.epoch ?? 0;
@@ -56,10 +55,10 @@ function fakeChain() {
     chain,
     keys,
     state,
-    open: () => rounds.push({ status: 'open', epoch: keys.length }),
-    end(round: number, status: RoundStatus = 'published') {
+    open: () => rounds.push({ over: false, epoch: keys.length }),
+    end(round: number) {
       const ended = rounds[round - 1];
-      if (ended !== undefined) ended.status = status;
+      if (ended !== undefined) ended.over = true;
     },
   };
 }
@@ -114,12 +113,12 @@ describe('a key', () => {
     expect(await publicKeyUnder(keyring, 1)).toEqual(fake.keys[0]);
   });
 
-  test.each(['published', 'failed'] as const)('is replaced and erased when its round is %s', async (status) => {
+  test('is replaced and erased when its round is over', async () => {
     const [fake, over] = [fakeChain(), [] as number[]];
     const keyring = await start(fake, memoryStore(), (round) => over.push(round));
     await keyring.review();
     fake.open();
-    fake.end(1, status);
+    fake.end(1);
     await keyring.review();
     expect(fake.keys).toHaveLength(2);
     expect(await fileNames()).toEqual(['2.key']);
@@ -141,7 +140,7 @@ describe('a key', () => {
     expect(await fileNames()).toEqual(['1.key', '2.key']);
     expect(await publicKeyUnder(keyring, 2)).toEqual(fake.keys[0]);
     expect(await publicKeyUnder(keyring, 3)).toEqual(fake.keys[1]);
-    fake.end(2, 'failed');
+    fake.end(2);
     await keyring.review();
     // the last round of the first key: the second is still needed, and has no round that is over
     expect(fake.keys).toHaveLength(2);
@@ -332,6 +331,56 @@ describe('an erased key', () => {
     expect(await used).toBe(true);
     await reviewed;
     expect(await fileNames()).toEqual(['2.key']);
+  });
+});
+
+describe('a key that is being read from disk', () => {
+  /** A process whose first read of a key comes back only when told to; the seeds that it handed out are kept. */
+  async function startSlow(fake: FakeChain, store: ReturnType<typeof memoryStore>) {
+    const files = await openKeyFiles(join(directory, 'keys'));
+    const seeds: Uint8Array[] = [];
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const read = async (epoch: number) => {
+      const seed = await files.read(epoch);
+      if (seed === undefined) return undefined;
+      if (seeds.push(seed) === 1) await held;
+      return seed;
+    };
+    const parts = { chain: fake.chain, store, log: { info: () => undefined } };
+    return { keyring: createKeyring({ ...parts, files: { ...files, read } }), seeds, release };
+  }
+
+  async function openedUnderFirstKey() {
+    const [fake, store] = [fakeChain(), memoryStore()];
+    await (await start(fake, store)).review();
+    fake.open();
+    return { fake, slow: await startSlow(fake, store) };
+  }
+
+  test('while it is erased does not come back, and its bytes are overwritten', async () => {
+    const { fake, slow } = await openedUnderFirstKey();
+    const used = codeOf(() => publicKeyUnder(slow.keyring, 1));
+    await expect.poll(() => slow.seeds.length).toBe(1);
+    fake.end(1);
+    await slow.keyring.review();
+    expect(await fileNames()).toEqual(['2.key']);
+    slow.release();
+    expect(await used).toBe('SET_REFUSED');
+    expect(slow.seeds[0]).toEqual(new Uint8Array(32));
+    expect(await codeOf(() => publicKeyUnder(slow.keyring, 1))).toBe('SET_REFUSED');
+  });
+
+  test('twice at once is held once: the second copy is overwritten, and the first goes on', async () => {
+    const { fake, slow } = await openedUnderFirstKey();
+    const first = publicKeyUnder(slow.keyring, 1);
+    await expect.poll(() => slow.seeds.length).toBe(1);
+    expect(await publicKeyUnder(slow.keyring, 1)).toEqual(fake.keys[0]);
+    slow.release();
+    expect(await first).toEqual(fake.keys[0]);
+    expect(slow.seeds.map((seed) => seed.some((byte) => byte !== 0))).toEqual([false, true]);
   });
 });
 

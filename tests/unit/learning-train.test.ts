@@ -18,10 +18,9 @@ const LOGISTIC: TrainingPlan = {
     positiveWeight: 15,
     l2: 0.1,
   },
-  strategy: { name: 'fedavg', localEpochs: 1, batchSize: 32, learningRate: 0.01 },
 };
+const SGD = { batchSize: 32, learningRate: 0.01 };
 const DEEP: TrainingPlan = {
-  ...LOGISTIC,
   model: {
     ...LOGISTIC.model,
     layers: [
@@ -48,9 +47,10 @@ function reference(
   start: Float32Array,
   data: ReturnType<typeof examples>,
   epochs: number,
+  { proximal = 0, correction = new Float32Array(F + 1) } = {},
 ): Float64Array {
   const w = Float64Array.from(start);
-  const { batchSize, learningRate } = plan.strategy;
+  const { batchSize, learningRate } = SGD;
   const prng = createPrng(seed, 'shuffle');
   for (let epoch = 0; epoch < epochs; epoch++) {
     const order = shuffled(ROWS, prng);
@@ -66,7 +66,8 @@ function reference(
       }
       for (let j = 0; j <= F; j++) {
         const penalty = j < F ? plan.model.l2 * (w[j] ?? 0) : 0;
-        w[j] = (w[j] ?? 0) - learningRate * ((gradient[j] ?? 0) + penalty);
+        const hold = proximal * ((w[j] ?? 0) - (start[j] ?? 0)) + (correction[j] ?? 0);
+        w[j] = (w[j] ?? 0) - learningRate * ((gradient[j] ?? 0) + penalty + hold);
       }
     }
   }
@@ -81,9 +82,35 @@ describe('training', () => {
     const data = examples('plain');
     const trainer = await createTrainer(LOGISTIC, F);
     const start = Float32Array.from({ length: F + 1 }, (_, i) => (i - 6) / 10);
-    const weights = await trainer.fit({ ...data, weights: start, seed, epochs: 1 });
+    const weights = await trainer.fit({ ...data, ...SGD, weights: start, seed, epochs: 1 });
     expect(largestDifference(weights, reference(LOGISTIC, start, data, 1))).toBeLessThan(1e-5);
     expect(largestDifference(weights, start)).toBeGreaterThan(1e-2);
+  });
+
+  test.each([
+    ['the pull to the base model', { proximal: 2 }],
+    ['a correction of every gradient', { correction: Float32Array.from({ length: F + 1 }, (_, i) => (i - 4) / 3) }],
+    ['both', { proximal: 0.5, correction: new Float32Array(F + 1).fill(-0.7) }],
+  ])('%s is that of plain float64 arithmetic, to 1e-5', async (_, more) => {
+    const data = examples('pull');
+    const trainer = await createTrainer(LOGISTIC, F);
+    const start = Float32Array.from({ length: F + 1 }, (_, i) => (i - 6) / 10);
+    const weights = await trainer.fit({ ...data, ...SGD, ...more, weights: start, seed, epochs: 2 });
+    expect(largestDifference(weights, reference(LOGISTIC, start, data, 2, more))).toBeLessThan(1e-5);
+    // a fault planted: without it the weights are elsewhere, the bias too
+    const without = reference(LOGISTIC, start, data, 2);
+    expect(Math.abs((without.at(-1) ?? 0) - (weights.at(-1) ?? 0))).toBeGreaterThan(1e-4);
+  });
+
+  test('no pull is the same bits as a pull of nothing', async () => {
+    const data = examples('nothing');
+    const trainer = await createTrainer(DEEP, F);
+    const size = trainer.layout.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+    const input = { ...data, ...SGD, weights: new Float32Array(size).fill(0.1), seed, epochs: 2 };
+    const plain = digest(await trainer.fit(input));
+    expect(digest(await trainer.fit({ ...input, proximal: 0 }))).toBe(plain);
+    expect(digest(await trainer.fit({ ...input, correction: new Float32Array(size) }))).toBe(plain);
+    expect(digest(await trainer.fit({ ...input, correction: new Float32Array(size).fill(1e-3) }))).not.toBe(plain);
   });
 
   test.each([
@@ -91,12 +118,11 @@ describe('training', () => {
     ['three layers', DEEP],
   ])('gradients by hand are those of automatic differentiation: %s', async (_, plan) => {
     const data = examples('tape');
-    const whole = { ...plan, strategy: { ...plan.strategy, batchSize: ROWS } };
-    const trainer = await createTrainer(whole, F);
+    const trainer = await createTrainer(plan, F);
     const prng = createPrng(seed, 'weights');
     const size = trainer.layout.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
     const start = Float32Array.from({ length: size }, () => prng.unit() - 0.5);
-    const weights = await trainer.fit({ ...data, weights: start, seed, epochs: 1 });
+    const weights = await trainer.fit({ ...data, ...SGD, batchSize: ROWS, weights: start, seed, epochs: 1 });
 
     let at = 0;
     const variables = trainer.layout.map(({ shape }) => {
@@ -120,7 +146,7 @@ describe('training', () => {
       return tf.add(tf.mean(weighted), penalty) as tf.Scalar;
     };
     tf.tidy(() => {
-      tf.train.sgd(plan.strategy.learningRate).minimize(loss, false, variables);
+      tf.train.sgd(SGD.learningRate).minimize(loss, false, variables);
     });
     const taped = variables.flatMap((variable) => [...variable.dataSync()]);
     expect(largestDifference(weights, taped)).toBeLessThan(1e-6);
@@ -135,13 +161,16 @@ describe('training', () => {
       trainer.layout.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
     ).fill(0.1);
     const before = tf.memory().numTensors;
-    const trained = await trainer.fit({ ...data, weights, seed, epochs: 2 });
+    const trained = await trainer.fit({ ...data, ...SGD, weights, seed, epochs: 2, proximal: 0.1 });
     trainer.score(trained, data.features);
     const features = data.features.slice().fill(Number.NaN, 0, 1);
-    await expect(trainer.fit({ ...data, features, weights, seed, epochs: 1 })).rejects.toThrow('TRAINING_DIVERGED');
+    await expect(trainer.fit({ ...data, ...SGD, features, weights, seed, epochs: 1 })).rejects.toThrow(
+      'TRAINING_DIVERGED',
+    );
     await expect(
       trainer.fit({
         ...data,
+        ...SGD,
         weights,
         seed,
         epochs: 1,
@@ -174,7 +203,7 @@ describe('determinism', () => {
   test('the same rows and seed give the same bits here, in another process, and as frozen', async () => {
     const trainer = await createTrainer(DEEP, F);
     const size = trainer.layout.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
-    const input = { ...examples('bits'), weights: new Float32Array(size).fill(0.05), epochs: 3 };
+    const input = { ...examples('bits'), ...SGD, weights: new Float32Array(size).fill(0.05), epochs: 3 };
     const here = digest(await trainer.fit({ ...input, seed }));
     expect(digest(await trainer.fit({ ...input, seed }))).toBe(here);
     expect(digest(await trainer.fit({ ...input, seed: utf8ToBytes('another') }))).not.toBe(here);
@@ -186,7 +215,7 @@ describe('determinism', () => {
       const weights = await trainer.fit({
         features: Float32Array.from(${JSON.stringify([...input.features])}),
         labels: Uint8Array.from(${JSON.stringify([...input.labels])}),
-        weights: new Float32Array(${size}).fill(0.05), epochs: 3, seed: new TextEncoder().encode('a seed'),
+        weights: new Float32Array(${size}).fill(0.05), epochs: 3, ...${JSON.stringify(SGD)}, seed: new TextEncoder().encode('a seed'),
       });
       process.stdout.write(createHash('sha256').update(new Uint8Array(weights.buffer)).digest('hex'));`;
     const there = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program]).toString();

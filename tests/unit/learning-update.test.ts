@@ -1,8 +1,9 @@
-// Clip, quantise and decode at the edges of their ranges; the model file; the server's step.
+// Clip, quantise and decode at the edges of their ranges; the model file.
 import { describe, expect, test } from 'vitest';
 import { COIL2000, loadTask } from '../../examples/coil2000/load.ts';
 import { encodeCbor } from '../../protocol/codec.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
+import type { ScoreHistogram } from '../../protocol/learning/metrics.ts';
 import { histogramOf } from '../../protocol/learning/metrics.ts';
 import {
   decodeModel,
@@ -12,19 +13,24 @@ import {
   modelHash,
   parameterCount,
 } from '../../protocol/learning/model.ts';
-import { serverStep } from '../../protocol/learning/server-optimiser.ts';
+import { countsPart, signedPart } from '../../protocol/learning/strategies/parts.ts';
+import type { VectorPart } from '../../protocol/learning/strategies/strategy.ts';
 import { parseTask } from '../../protocol/learning/task.ts';
 import {
+  addNoise,
   clip,
-  decodeAggregate,
-  digitsPerCount,
+  decodeSums,
+  digitsOf,
+  encodeUpdate,
   l2Norm,
   localUpdate,
   quantise,
   totalWeightFraction,
-  vectorLength,
+  type Vector,
+  weighted,
   weightFraction,
 } from '../../protocol/learning/update.ts';
+import { vectorOf } from '../../protocol/learning/vector.ts';
 import { LIMITS } from '../../protocol/params.ts';
 
 const code = (run: () => unknown): string => {
@@ -36,7 +42,6 @@ const code = (run: () => unknown): string => {
   }
   return 'nothing was refused';
 };
-const empty = histogramOf([], [], 2);
 const fromDelta = (...delta: number[]) => localUpdate(new Float32Array(delta.length), Float32Array.from(delta));
 
 describe('clipping', () => {
@@ -58,36 +63,60 @@ describe('clipping', () => {
   });
 });
 
+/** `bins` of either label behind the parts. */
+function vectorWith(parts: readonly VectorPart[], bins: number, valueBits: number): Vector {
+  const evaluation = [countsPart('negatives', bins), countsPart('positives', bins)] as const;
+  const length = [...parts, ...evaluation].reduce((sum, part) => sum + part.length * digitsOf(part, valueBits), 0);
+  return { parts, evaluation, valueBits, length };
+}
+
+const sent = (parts: readonly Float64Array[], counts: ScoreHistogram, vector: Vector) => [
+  ...encodeUpdate(addNoise(quantise(parts, counts, vector), vector, undefined), vector).values,
+];
+const nothing = histogramOf([], [], 0);
+
 describe('quantising', () => {
   test('the ends of the range, zero, and half-way values going up', () => {
     const step = 1 / 32_767;
-    const values = (x: number) => quantise(clip(fromDelta(x), 1), 1, empty, 16).values[0];
-    expect([values(-1), values(0), values(1)]).toEqual([1, 32_768, 65_535]);
-    expect(values(step * 0.499)).toBe(32_768);
-    expect(values(step * 0.501)).toBe(32_769);
-    expect(values(-step * 0.501)).toBe(32_767);
-    // 0.5 exactly, in floating point: clipNorm 32767 makes the step 1
-    const exact = (x: number) => quantise(clip(fromDelta(x), 32_767), 1, empty, 16).values[0];
-    expect([exact(0.5), exact(-0.5), exact(-1.5)]).toEqual([32_769, 32_768, 32_767]);
+    const within = (bound: number) => vectorWith([signedPart('delta', 1, bound, 16)], 0, 16);
+    const value = (x: number, bound = 1) => sent([Float64Array.of(x)], nothing, within(bound))[0];
+    expect([value(-1), value(0), value(1)]).toEqual([1, 32_768, 65_535]);
+    expect(value(step * 0.499)).toBe(32_768);
+    expect(value(step * 0.501)).toBe(32_769);
+    expect(value(-step * 0.501)).toBe(32_767);
+    // 0.5 exactly, in floating point: a bound of 32767 makes the step 1
+    expect([0.5, -0.5, -1.5].map((x) => value(x, 32_767))).toEqual([32_769, 32_768, 32_767]);
+    // what a clipped coordinate rounds to, and what noise can do to it
+    expect([1.001, -1.001, 5, -5].map((x) => value(x))).toEqual([65_535, 1, 65_535, 1]);
+    expect(code(() => value(Number.NaN))).toBe('VALUE_OUT_OF_RANGE');
   });
 
   test('evaluation counts follow as they are, up to 65,535', () => {
+    const vector = vectorWith([signedPart('delta', 1, 1, 16)], 2, 16);
     const counts = { negatives: Uint32Array.of(0, 65_535), positives: Uint32Array.of(7, 0) };
-    expect([...quantise(clip(fromDelta(0), 1), 1, counts, 16).values]).toEqual([32_768, 0, 65_535, 7, 0]);
-    const over = { negatives: Uint32Array.of(65_536), positives: Uint32Array.of(0) };
-    expect(code(() => quantise(clip(fromDelta(0), 1), 1, over, 16))).toBe('VALUE_OUT_OF_RANGE');
+    expect(sent([Float64Array.of(0)], counts, vector)).toEqual([32_768, 0, 65_535, 7, 0]);
+    const over = { negatives: Uint32Array.of(65_536, 0), positives: Uint32Array.of(0, 0) };
+    expect(code(() => sent([Float64Array.of(0)], over, vector))).toBe('VALUE_OUT_OF_RANGE');
+  });
+
+  test('refuses parts that are not those of the vector', () => {
+    const vector = vectorWith([signedPart('delta', 2, 1, 16)], 0, 16);
+    for (const parts of [[], [new Float64Array(1)], [new Float64Array(2), new Float64Array(2)]]) {
+      expect(code(() => sent(parts, nothing, vector))).toBe('VALUE_OUT_OF_RANGE');
+    }
   });
 
   test.each([0, -0.1, 1.01, Number.NaN])('refuses a weight fraction of %s', (weight) => {
-    expect(code(() => quantise(clip(fromDelta(0), 1), weight, empty, 16))).toBe('VALUE_OUT_OF_RANGE');
+    expect(code(() => weighted(Float64Array.of(1), weight))).toBe('VALUE_OUT_OF_RANGE');
   });
 
   test.each([4, 7, 12, 15])('values of %i bits use their whole range but for 0', (valueBits) => {
     const offset = 2 ** (valueBits - 1);
-    // clipNorm such that a step is 1
-    const values = (x: number) => quantise(clip(fromDelta(x), offset - 1), 1, empty, valueBits).values[0];
-    expect([values(1 - offset), values(0), values(offset - 1)]).toEqual([1, offset, 2 * offset - 1]);
-    expect([values(0.5), values(-0.5), values(-1.5)]).toEqual([offset + 1, offset, offset - 1]);
+    // a bound such that a step is 1
+    const vector = vectorWith([signedPart('delta', 1, offset - 1, valueBits)], 0, valueBits);
+    const value = (x: number) => sent([Float64Array.of(x)], nothing, vector)[0];
+    expect([value(1 - offset), value(0), value(offset - 1)]).toEqual([1, offset, 2 * offset - 1]);
+    expect([value(0.5), value(-0.5), value(-1.5)]).toEqual([offset + 1, offset, offset - 1]);
   });
 
   test.each([
@@ -99,11 +128,35 @@ describe('quantising', () => {
     [16, [65_535]],
   ])('a count is cut into digits of %i bits, least significant first', (valueBits, digits) => {
     const counts = { negatives: Uint32Array.of(65_535), positives: Uint32Array.of(2 ** valueBits - 1) };
-    const { values } = quantise(clip(fromDelta(), 1), 1, counts, valueBits);
     const rest = digits.map((_, d) => (d === 0 ? 2 ** valueBits - 1 : 0));
-    expect([...values]).toEqual([...digits, ...rest]);
-    expect(digitsPerCount(valueBits)).toBe(digits.length);
-    expect(vectorLength(0, 1, valueBits)).toBe(values.length);
+    expect(sent([], counts, vectorWith([], 1, valueBits))).toEqual([...digits, ...rest]);
+  });
+
+  test('so is a signed level wider than a value: 42 bits, to both ends, and back', () => {
+    const vector = vectorWith([{ name: 'entry', length: 3, step: 2 ** -20, bits: 42, signed: true }], 0, 14);
+    const most = (2 ** 41 - 1) * 2 ** -20;
+    const values = sent([Float64Array.of(-most, 2 ** -20, most)], nothing, vector);
+    expect(values).toEqual([1, 0, 0, 1, 0, 8_192, 16_383, 16_383, 16_383]);
+    const thousand = values.map((value) => 1_000 * value);
+    expect([...(decodeSums(thousand, vector, 1_000).sums[0] ?? [])]).toEqual([
+      -1_000 * most,
+      1_000 / 2 ** 20,
+      1_000 * most,
+    ]);
+  });
+
+  test('noise is added to whole levels, in every part, and leaves the update it came from alone', () => {
+    const vector = vectorWith([signedPart('delta', 2, 32_767, 16)], 1, 16);
+    const counts = { negatives: Uint32Array.of(3), positives: Uint32Array.of(4) };
+    const integers = quantise([Float64Array.of(0.4, -7.6)], counts, vector);
+    expect(integers.levels.map((part) => [...part])).toEqual([[0, -8], [3], [4]]);
+    const noisy = addNoise(integers, vector, (levels, part) => {
+      levels.forEach((level, i) => {
+        levels[i] = level + (part.signed ? 100 : 1);
+      });
+    });
+    expect([...encodeUpdate(noisy, vector).values]).toEqual([32_868, 32_860, 4, 5]);
+    expect(integers.levels.map((part) => [...part])).toEqual([[0, -8], [3], [4]]);
   });
 
   test('the bound caps a dealer\u2019s weight', () => {
@@ -113,37 +166,41 @@ describe('quantising', () => {
 });
 
 describe('the opened sum', () => {
-  const shape = { parameters: 1, bins: 1, clipNorm: 1, valueBits: 16, dealers: 2, totalWeightFraction: 2 };
+  const vector = vectorWith([signedPart('delta', 1, 1, 16)], 1, 16);
 
   test('is refused when it cannot be a sum of so many dealers', () => {
-    expect(code(() => decodeAggregate([0, 0], shape))).toBe('VALUE_OUT_OF_RANGE');
-    expect(code(() => decodeAggregate([131_071, 0, 0], shape))).toBe('VALUE_OUT_OF_RANGE');
-    expect(code(() => decodeAggregate([-1, 0, 0], shape))).toBe('VALUE_OUT_OF_RANGE');
-    expect(code(() => decodeAggregate([0.5, 0, 0], shape))).toBe('VALUE_OUT_OF_RANGE');
-    expect(code(() => decodeAggregate([0, 0, 0], { ...shape, dealers: 0 }))).toBe('VALUE_OUT_OF_RANGE');
-    expect(code(() => decodeAggregate([0, 0, 0], { ...shape, totalWeightFraction: 0 }))).toBe('VALUE_OUT_OF_RANGE');
+    for (const sum of [
+      [0, 0],
+      [131_071, 0, 0],
+      [-1, 0, 0],
+      [0.5, 0, 0],
+      [0, 0, 0, 0],
+      [0, 131_071, 0],
+    ]) {
+      expect(code(() => decodeSums(sum, vector, 2))).toBe('VALUE_OUT_OF_RANGE');
+    }
+    for (const dealers of [0, -1, 1.5])
+      expect(code(() => decodeSums([0, 0, 0], vector, dealers))).toBe('VALUE_OUT_OF_RANGE');
   });
 
-  test('of extreme dealers reads as the mean', () => {
-    expect([...decodeAggregate([131_070, 3, 4], shape).delta]).toEqual([1]);
-    expect([...decodeAggregate([2, 3, 4], shape).delta]).toEqual([-1]);
-    expect([...decodeAggregate([65_536, 3, 4], shape).histogram.positives]).toEqual([4]);
+  test('of extreme dealers', () => {
+    const read = (sum: readonly number[]) => [...(decodeSums(sum, vector, 2).sums[0] ?? [])];
+    expect([read([131_070, 3, 4]), read([2, 3, 4]), read([65_536, 3, 4])]).toEqual([[2], [-2], [0]]);
+    expect([...decodeSums([65_536, 3, 4], vector, 2).histogram.positives]).toEqual([4]);
   });
 
   test('of narrow values: sums of digits carry into the next, up to what so many dealers can hold', () => {
-    const narrow = { ...shape, parameters: 0, valueBits: 8, dealers: 3 };
-    const most = [765, 765, 0, 0];
-    expect(decodeAggregate(most, narrow).histogram).toEqual({
+    const narrow = vectorWith([], 1, 8);
+    expect(decodeSums([765, 765, 0, 0], narrow, 3).histogram).toEqual({
       negatives: Uint32Array.of(3 * 65_535),
       positives: Uint32Array.of(0),
     });
-    expect([...decodeAggregate([0, 1, 256, 0], narrow).histogram.negatives]).toEqual([256]);
-    expect([...decodeAggregate([0, 1, 256, 0], narrow).histogram.positives]).toEqual([256]);
-    expect(code(() => decodeAggregate([766, 0, 0, 0], narrow))).toBe('VALUE_OUT_OF_RANGE');
-    expect(code(() => decodeAggregate([0, 0, 0], narrow))).toBe('VALUE_OUT_OF_RANGE');
-    const ends = { ...narrow, parameters: 1, bins: 1 };
-    expect([...decodeAggregate([3 * 255, 0, 0, 0, 0], ends).delta]).toEqual([1.5]);
-    expect([...decodeAggregate([3 * 128, 0, 0, 0, 0], ends).delta]).toEqual([0]);
+    expect([...decodeSums([0, 1, 256, 0], narrow, 3).histogram.negatives]).toEqual([256]);
+    expect([...decodeSums([0, 1, 256, 0], narrow, 3).histogram.positives]).toEqual([256]);
+    expect(code(() => decodeSums([766, 0, 0, 0], narrow, 3))).toBe('VALUE_OUT_OF_RANGE');
+    const ends = vectorWith([signedPart('delta', 1, 1, 8)], 1, 8);
+    expect([...(decodeSums([3 * 255, 0, 0, 0, 0], ends, 3).sums[0] ?? [])]).toEqual([3]);
+    expect([...(decodeSums([3 * 128, 0, 0, 0, 0], ends, 3).sums[0] ?? [])]).toEqual([0]);
   });
 });
 
@@ -158,8 +215,9 @@ describe('the model', () => {
     const { task, contract } = await tasks();
     const model = initialModel(task, contract);
     expect(model.weights).toEqual(new Float32Array(344));
-    expect(vectorLength(model.weights.length, 256, 16)).toBe(856);
-    expect(vectorLength(model.weights.length, 256, 12)).toBe(1_368);
+    expect(vectorOf(task, 343).length).toBe(856);
+    const narrow = { ...task, update: { ...task.update, valueBits: 12 } };
+    expect(vectorOf(narrow, 343).length).toBe(1_368);
   });
 
   test('hidden layers start from the task\u2019s hash: within Glorot\u2019s limits, biases zero, the same every time', async () => {
@@ -199,12 +257,4 @@ describe('the model', () => {
     const model = { ...task.model, layers: [WIDE, WIDE, WIDE, WIDE, ...task.model.layers] };
     expect(code(() => layoutOf({ ...task, model }, 343))).toBe('TASK_INVALID');
   });
-});
-
-test('FedAvg moves the model by the mean update, rounding to float32 once', () => {
-  const { weights, state } = serverStep('fedavg', Float32Array.of(1, 0.1), Float64Array.of(0.1, -0.1));
-  expect([...weights]).toEqual([Math.fround(1.1), Math.fround(Math.fround(0.1) - 0.1)]);
-  expect(state).toEqual({});
-  expect(code(() => serverStep('fedavg', new Float32Array(1), new Float64Array(2)))).toBe('MODEL_MISMATCH');
-  expect(code(() => serverStep('fedavg', new Float32Array(1), Float64Array.of(1e39)))).toBe('TRAINING_DIVERGED');
 });

@@ -22,6 +22,7 @@ const context = {
   setHash: SEED,
   payloadHashes: [hash('1'), hash('2'), hash('3')],
   aggregateHash: hash('a'),
+  blocks: 2,
 };
 const challenge = fingerprintChallenge(context);
 
@@ -151,6 +152,7 @@ describe('the challenge', () => {
       { round: 8 },
       { setHash: hash('4') },
       { aggregateHash: hash('b') },
+      { blocks: 3 },
       { payloadHashes: [...context.payloadHashes].reverse() },
       { payloadHashes: context.payloadHashes.slice(1) },
       // the same hashes, another border between the sum's and the payloads'

@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import { shake256 } from '@noble/hashes/sha3.js';
 import type { KeyHolderAnswer } from '../../coordinator/opening/answers.ts';
-import type { PayloadFiles } from '../../edge-node/seal/payload-files.ts';
 import { createSealer, type SealedUpdate, type Sealer, type SealRequest } from '../../edge-node/seal/seal.ts';
 import { generateSealingKeys, openShare, type SealingKeys } from '../../engines/keys/sealing.ts';
 import { createSealOpener } from '../../engines/ring/open-seal.ts';
@@ -83,26 +82,6 @@ export function sealInMemory(sealer: Sealer, request: SealRequest): SealedInMemo
   });
   if (at !== payload.length) throw new Error(`${at} of ${payload.length} bytes were written`);
   return { ...update, payload };
-}
-
-/** Payload files that are kept in memory; a file is there only when its writing came to its end. */
-export function memoryPayloads(): PayloadFiles & { readonly files: Map<string, Uint8Array> } {
-  const files = new Map<string, Uint8Array>();
-  const path = (round: number, attempt: number) => `${round}-${attempt}`;
-  return {
-    files,
-    create(round, attempt, fill) {
-      const parts: Uint8Array[] = [];
-      const result = fill((part) => parts.push(part.slice()));
-      files.set(path(round, attempt), new Uint8Array(Buffer.concat(parts)));
-      return result;
-    },
-    find: async (round, attempt) => {
-      const bytes = files.get(path(round, attempt));
-      return bytes && { path: path(round, attempt), bytes: bytes.length };
-    },
-    removeBefore: async () => undefined,
-  };
 }
 
 export interface SealedRound {

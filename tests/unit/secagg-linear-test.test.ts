@@ -252,21 +252,28 @@ describe('the verdict on a round', () => {
   const honest = pointsOf(deal(5, 3));
   const unsound = pointsOf(spoil(deal(5, 3), 2, 0));
   const dealers = ['a', 'b', 'c', 'd'].map(addressOf);
-  const judge = (...points: readonly (readonly TestPoint[])[]) =>
-    judgeSharings(new Map(points.map((some, i) => [dealers[i] ?? LEDGER, some])), 3);
+  const judgeFor = (least: number, points: readonly (readonly TestPoint[])[]) =>
+    judgeSharings(new Map(points.map((some, i) => [dealers[i] ?? LEDGER, some])), 3, least);
+  const judge = (...points: readonly (readonly TestPoint[])[]) => judgeFor(1, points);
+
+  /** What of them all when nobody is left out for it. */
+  const nobody = { refused: [], disregarded: [] };
+  const withValue = (points: readonly TestPoint[], index: number, value: TestPoint['value']): TestPoint[] =>
+    points.map((point) => (point.index === index ? { index, value } : point));
 
   test('leaves out the dealers whose shares fail, in whatever place', () => {
     expect(judge(honest, unsound, honest, honest)).toEqual({
       sound: [dealers[0], dealers[2], dealers[3]],
       refused: [dealers[1]],
+      disregarded: [],
       undecided: false,
     });
-    expect(judge(honest, honest, honest)).toEqual({ sound: dealers.slice(0, 3), refused: [], undecided: false });
+    expect(judge(honest, honest, honest)).toEqual({ ...nobody, sound: dealers.slice(0, 3), undecided: false });
   });
 
   test('half of them may fail; one more, and a key-holder is the likelier liar: nobody is left out', () => {
     expect(judge(unsound, honest, honest, unsound).refused).toEqual([dealers[0], dealers[3]]);
-    expect(judge(unsound, honest, unsound, unsound)).toEqual({ sound: dealers, refused: [], undecided: true });
+    expect(judge(unsound, honest, unsound, unsound)).toEqual({ ...nobody, sound: dealers, undecided: true });
     expect(judge(unsound)).toMatchObject({ sound: [dealers[0]], undecided: true });
     expect(judge(unsound, honest)).toMatchObject({ refused: [dealers[0]], undecided: false });
   });
@@ -277,14 +284,58 @@ describe('the verdict on a round', () => {
         ? { index: 4, value: (point.value ?? new Uint8Array()).map((b, i) => (i === 0 ? b ^ 1 : b)) }
         : point,
     );
-    expect(judge(lie, lie, lie)).toEqual({ sound: dealers.slice(0, 3), refused: [], undecided: true });
-    const claimsUnreadable = honest.map((point) => (point.index === 4 ? { index: 4, value: undefined } : point));
-    expect(judge(claimsUnreadable, claimsUnreadable, claimsUnreadable).undecided).toBe(true);
+    expect(judge(lie, lie, lie)).toEqual({ ...nobody, sound: dealers.slice(0, 3), undecided: true });
     // against one dealer alone it is believed: that is the price, and the vouches are on record
     expect(judge(honest, lie, honest).refused).toEqual([dealers[1]]);
   });
 
-  test('of nobody is nobody', () => {
-    expect(judge()).toEqual({ sound: [], refused: [], undecided: false });
+  test('a key-holder for whom most shares do not open is disregarded, and no dealer pays for it', () => {
+    const mute = withValue(honest, 4, undefined);
+    expect(judge(mute, mute, mute)).toEqual({
+      sound: dealers.slice(0, 3),
+      refused: [],
+      disregarded: [4],
+      undecided: false,
+    });
+    // also where it does say something: its key is the fault, and its word counts for nothing
+    const wrong = withValue(honest, 4, unsound[1]?.value);
+    expect(judge(mute, mute, wrong)).toMatchObject({ refused: [], disregarded: [4] });
+    // two of them at once, and out of order
+    const both = withValue(withValue(honest, 5, undefined), 1, undefined).toReversed();
+    expect(judge(both, both, both)).toMatchObject({ refused: [], disregarded: [1, 5], undecided: false });
+  });
+
+  test('a false share is seen all the same when a key-holder is disregarded', () => {
+    const mute = (points: readonly TestPoint[]) => withValue(points, 4, undefined);
+    expect(judge(mute(honest), mute(unsound), mute(honest))).toMatchObject({
+      refused: [dealers[1]],
+      disregarded: [4],
+      undecided: false,
+    });
+  });
+
+  test('half of the shares unopened is not most of them: the dealers who dealt those are left out', () => {
+    const mute = withValue(honest, 4, undefined);
+    expect(judge(mute, honest, honest, mute)).toMatchObject({
+      refused: [dealers[0], dealers[3]],
+      disregarded: [],
+      undecided: false,
+    });
+    // half of those it spoke of, not of all: here it was asked about three
+    const unasked = honest.filter(({ index }) => index !== 4);
+    expect(judge(mute, unasked, honest, mute)).toMatchObject({ refused: [], disregarded: [4] });
+  });
+
+  test('so many left out that the rest is no cohort leaves out nobody', () => {
+    expect(judgeFor(3, [honest, unsound, honest, honest])).toMatchObject({ refused: [dealers[1]], undecided: false });
+    expect(judgeFor(4, [honest, unsound, honest, honest])).toEqual({ ...nobody, sound: dealers, undecided: true });
+    expect(judgeFor(3, [unsound, honest, honest, unsound])).toEqual({ ...nobody, sound: dealers, undecided: true });
+    // too few from the start: there is nothing to decide either
+    expect(judgeFor(3, [honest, honest])).toEqual({ ...nobody, sound: dealers.slice(0, 2), undecided: true });
+  });
+
+  test('of nobody is nobody, and no cohort', () => {
+    expect(judge()).toEqual({ ...nobody, sound: [], undecided: true });
+    expect(judgeFor(0, [])).toEqual({ ...nobody, sound: [], undecided: false });
   });
 });

@@ -212,3 +212,11 @@ test('random words unpack below 2^30, and hardly any block of them is a payload'
   streamOf('random words')(bytes.subarray(HEADER_BYTES));
   expect(refusal(bytes).code).toBe('PAYLOAD_MALFORMED');
 });
+
+test('a parser that refused once takes nothing more, and says why again', () => {
+  const parser = createPayloadParser(1, () => undefined);
+  const bad = payloadHeader(2);
+  expect(() => parser.push(bad)).toThrow('states 2 blocks');
+  expect(() => parser.push(payloadHeader(1))).toThrow('states 2 blocks');
+  expect(() => parser.end()).toThrow('states 2 blocks');
+});

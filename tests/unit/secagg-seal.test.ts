@@ -1,15 +1,16 @@
 // Sealing an update and adding updates up: what comes out, and what a caller cannot get wrong.
-import { beforeAll, expect, test } from 'vitest';
-import { createSealer, type SealRequest } from '../../edge-node/seal/seal.ts';
-import { openShare } from '../../engines/keys/sealing.ts';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { createSealer, type Sealer, type SealRequest } from '../../edge-node/seal/seal.ts';
+import { openShare, systemRandom } from '../../engines/keys/sealing.ts';
+import { ENCAPSULATION_SEED_BYTES } from '../../engines/keys/xwing.ts';
 import type { Ring, SealJob } from '../../engines/ring/ring.ts';
 import { createSealRing } from '../../engines/ring/seal.ts';
-import { fromHex, sha256, toHex } from '../../protocol/bytes.ts';
+import { equalBytes, fromHex, sha256, toHex } from '../../protocol/bytes.ts';
 import { RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
 import { packingProfile } from '../../protocol/secagg/packing.ts';
 import { decodePayload } from '../../protocol/secagg/payload.ts';
 import { decodeShare, reconstruct } from '../../protocol/secagg/shamir.ts';
-import { sealedShareHash, shareAssociatedData, sharesRoot } from '../../protocol/secagg/shares.ts';
+import { SEALED_SHARE_BYTES, sealedShareHash, shareAssociatedData, sharesRoot } from '../../protocol/secagg/shares.ts';
 import { codeOf, encodeResidues, keysOf, sealInMemory, sealRound, streamOf, sumOf } from './secagg-fixtures.ts';
 
 let ring: Ring;
@@ -102,23 +103,65 @@ test('key-holders out of order, an impossible threshold, values or sums that do 
   }
 });
 
-test('a weak key is refused, and the secret is gone by then', async () => {
-  const seen: Int32Array[] = [];
-  const watching: Ring = {
-    ...ring,
-    seal: (job) => {
-      seen.push(job.secret);
+describe('a key that cannot be sealed to', () => {
+  const secrets: Int32Array[] = [];
+  const random = vi.fn(systemRandom);
+  const sealerThatIsWatched = (): Sealer => {
+    secrets.length = 0;
+    const seal = (job: SealJob): void => {
+      secrets.push(job.secret);
       ring.seal(job);
-    },
+    };
+    return createSealer({ ring: { ...ring, seal }, random });
   };
-  const request = sealRound(ring, shape).requests[0];
-  if (request === undefined) throw new Error('no request');
-  const keyHolders = request.keyHolders.map((holder) =>
-    holder.index === 2 ? { index: 2, publicKey: new Uint8Array(holder.publicKey.length) } : holder,
-  );
-  const sealer = createSealer({ ring: watching });
-  expect(await codeOf(() => sealer.seal({ ...request, keyHolders }, () => undefined))).toBe('KEY_WEAK');
-  expect(seen.map((secret) => secret.every((x) => x === 0))).toEqual([true]);
+  /** As registered by key-holders who chose no key, or one of a low-order point. */
+  const unusable = (keys: readonly number[]): SealRequest => {
+    const request = sealRound(ring, shape).requests[0];
+    if (request === undefined) throw new Error('no request');
+    const weak = (publicKey: Uint8Array) => publicKey.slice().fill(0, publicKey.length - 32);
+    const keyHolders = request.keyHolders.map(({ index, publicKey }) => ({
+      index,
+      publicKey: keys.includes(index) ? weak(publicKey) : publicKey,
+    }));
+    return { ...request, keyHolders };
+  };
+
+  test.each([1, 2, 3])('of key-holder %i keeps nobody from sealing: it gets noise, and the others open', (mute) => {
+    const request = unusable([mute]);
+    const update = sealInMemory(sealerThatIsWatched(), request);
+    const opened = (index: number) => {
+      const data = shareAssociatedData({ ...request, payloadHash: update.payloadHash }, index);
+      return decodeShare(openShare(keysOf(index), update.sealedShares[index - 1] ?? new Uint8Array(), data));
+    };
+    const noise = update.sealedShares[mute - 1] ?? new Uint8Array();
+    expect(update.sealedShares).toHaveLength(3);
+    expect(noise).toHaveLength(SEALED_SHARE_BYTES);
+    expect(() => opened(mute)).toThrow('does not open');
+    // drawn for this, and for nothing else: what was dealt to it is nowhere in it
+    expect(random.mock.calls.some(([bytes]) => equalBytes(bytes, noise))).toBe(true);
+    expect(update.sharesRoot).toBe(sharesRoot(update.sealedShares.map(sealedShareHash)));
+    const others = [1, 2, 3].filter((index) => index !== mute);
+    expect(reconstruct(others.map((index) => ({ index, share: opened(index) }))).some((x) => x !== 0)).toBe(true);
+    expect(secrets.map((secret) => secret.every((x) => x === 0))).toEqual([true]);
+  });
+
+  test('of so many that the threshold is out of reach is named, and the secret is gone by then', async () => {
+    const sealing = sealerThatIsWatched();
+    expect(() => sealing.seal(unusable([1, 3]), () => undefined)).toThrow(/key-holders 1, 3 cannot/);
+    expect(secrets.map((secret) => secret.every((x) => x === 0))).toEqual([true]);
+    expect(await codeOf(() => sealing.seal({ ...unusable([2]), threshold: 3 }, () => undefined))).toBe('KEY_WEAK');
+  });
+
+  test('is told from a sealing that fails for another reason', () => {
+    const failing = createSealer({
+      ring,
+      random: (bytes) => {
+        if (bytes.length === ENCAPSULATION_SEED_BYTES) throw new Error('no randomness');
+        systemRandom(bytes);
+      },
+    });
+    expect(() => failing.seal(unusable([]), () => undefined)).toThrow('no randomness');
+  });
 });
 
 test('a disk that fails half-way leaves no secret behind', () => {

@@ -168,12 +168,15 @@ export interface PlainChallenge {
   readonly setHash: Hex;
   readonly payloadHashes: readonly Hex[];
   readonly aggregateHash: Hex;
+  readonly blocks: number;
 }
 
 const FINGERPRINT = 'concordat/1/fingerprint';
 
 export const plainChallenge = (c: PlainChallenge): Uint8Array =>
-  hashOf(cborList([FINGERPRINT, c.chainId, c.round, c.ledger, c.setHash, c.aggregateHash, ...c.payloadHashes]));
+  hashOf(
+    cborList([FINGERPRINT, c.chainId, c.round, c.blocks, c.ledger, c.setHash, c.aggregateHash, ...c.payloadHashes]),
+  );
 
 /** The cells of a fingerprint, in order: repetition, then prime. */
 const CELLS = REPETITIONS.flatMap((repetition) => PRIMES.map((p, prime) => ({ repetition, prime, p })));

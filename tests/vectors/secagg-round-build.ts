@@ -32,11 +32,11 @@ const blockAt = (residues: Uint32Array, k: number): Uint32Array =>
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
 /** uint16, little-endian. */
-export const wordBytes = (words: Uint16Array): Uint8Array =>
+const wordBytes = (words: Uint16Array): Uint8Array =>
   Uint8Array.from([...words].flatMap((word) => [word & 255, word >> 8]));
 
 /** "CCP2", the block count, and the bits of every polynomial. */
-export function plainPayload(residues: Uint32Array): Uint8Array {
+function plainPayload(residues: Uint32Array): Uint8Array {
   const polynomials = Array.from({ length: residues.length / RING_DEGREE }, (_, i) =>
     referenceBits(residues.subarray(i * RING_DEGREE, (i + 1) * RING_DEGREE)),
   );
@@ -144,7 +144,8 @@ export async function buildRound(round: VectorRound) {
   const aggregateHash = hex(hashOf(payload));
   const setHash = keccak256(AbiCoder.defaultAbiCoder().encode(['uint64', 'address[]'], [round.round, dealers])) as Hex;
   const payloadHashes = updates.map(({ frozen }) => frozen.payload.sha256);
-  const challenge = plainChallenge({ chainId, ledger, round: round.round, setHash, payloadHashes, aggregateHash });
+  const sum = { setHash, payloadHashes, aggregateHash, blocks: BLOCKS.length };
+  const challenge = plainChallenge({ chainId, ledger, round: round.round, ...sum });
   const weights = plainWeights(challenge);
   const answers = Array.from({ length: holders }, (_, h) =>
     fieldSum(updates.map(({ shares }) => shares[h] ?? new Uint16Array())),

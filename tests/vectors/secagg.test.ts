@@ -144,7 +144,7 @@ describe.each(ENGINES)('engine $name', ({ createRing, createOpener }) => {
       expect(setHash(round.round, round.dealers)).toBe(sum.setHash);
 
       const payloadHashes = updates.map((update) => update.payloadHash);
-      const challenge = fingerprintChallenge({ ...round, setHash: sum.setHash, payloadHashes, aggregateHash });
+      const challenge = fingerprintChallenge({ ...round, setHash: sum.setHash, payloadHashes, aggregateHash, blocks });
       expect(toHex(challenge)).toBe(sum.fingerprint.challenge);
       const fingerprintOf = (of: Uint32Array) => {
         const fingerprinter = createFingerprinter(challenge);

@@ -8,6 +8,9 @@ library Params {
         21888242871839275222246405745257275088548364400416034343698204186575808495617;
     uint256 internal constant SHAMIR_PRIME = 65521;
     uint256 internal constant MIN_COHORT = 3;
+    uint256 internal constant MIN_THRESHOLD = 2;
+    uint256 internal constant MAX_KEY_HOLDERS = 32;
+    uint256 internal constant MAX_ROUND_SECONDS = 604800;
     uint256 internal constant POLICIES_PER_PROOF = 16;
     uint256 internal constant GRANT_BITS_PER_WORD = 96;
     uint256 internal constant EXPIRY_BITS = 40;

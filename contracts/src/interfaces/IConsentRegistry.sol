@@ -40,6 +40,39 @@ interface IConsentRegistry {
         uint32 privacyCapMilli;
     }
 
+    /// A WebAuthn assertion: authenticatorData and clientDataJSON as the browser returned them, r and s of a low-s signature.
+    struct Assertion {
+        bytes authenticatorData;
+        bytes clientDataJSON;
+        bytes32 r;
+        bytes32 s;
+    }
+
+    /// That a subject is in a bucket, and with which operation: member under bucket under bucketsRoot.
+    struct Membership {
+        bytes32 recordHash;
+        uint64 seq;
+        bytes32[] memberProof;
+        Bucket bucket;
+        bytes32[] bucketProof;
+    }
+
+    /// That a subject is in no bucket: (subject, 0, nextSubject) under subjectsRoot.
+    struct Departure {
+        bytes32 subject;
+        bytes32 nextSubject;
+        bytes32[] proof;
+    }
+
+    /// A forced withdrawal that the dealer has not yet acknowledged.
+    struct PendingWithdrawal {
+        bytes32 subject;
+        /// Of the withdrawal.
+        uint64 seq;
+        /// Where its event stands.
+        uint64 blockNumber;
+    }
+
     event Anchored(
         address indexed dealer,
         uint64 indexed epoch,
@@ -68,6 +101,20 @@ interface IConsentRegistry {
         uint32 bucketCount
     );
 
+    /// The whole signed operation: the dealer takes it from here, and witnesses and auditors can check that it did.
+    event ForcedWithdrawal(
+        address indexed dealer,
+        bytes32 indexed subject,
+        uint64 seq,
+        bytes operation,
+        bytes authenticatorData,
+        bytes clientDataJSON,
+        bytes32 r,
+        bytes32 s
+    );
+    /// @param epoch The anchor under which the subject is out, or under a later operation of its own.
+    event ForcedWithdrawalAcknowledged(address indexed dealer, bytes32 indexed subject, uint64 epoch);
+
     error NotADealer(address sender);
     error FederationPaused();
     error EpochNotNext(uint64 given, uint64 expected);
@@ -89,6 +136,19 @@ interface IConsentRegistry {
     error BucketsNotAscending(uint256 position);
     error PolicyNotClaimed(uint256 digest);
     error BucketsNotUnderRoot(bytes32 bucketsRoot);
+    /// Not the canonical CBOR of a consent operation.
+    error OperationMalformed();
+    /// The operation moves the subject to another policy; only a withdrawal (digest 0) can be forced.
+    error NotAWithdrawal(uint256 newDigest);
+    /// The operation names another subject than its key, dealer and nonce make.
+    error WrongSubject(bytes32 given, bytes32 expected);
+    error SubjectNotUnderRoot(bytes32 subject, bytes32 root);
+    /// The subject's own log is at this sequence number or past it.
+    error OperationStale(uint64 given, uint64 current);
+    error PasskeyRefused();
+    error AlreadyPending(address dealer, bytes32 subject);
+    /// Customers were taken out on chain, and the dealer has not acknowledged it.
+    error ForcedWithdrawalPending(address dealer, uint256 count);
 
     /// @notice Makes a consent state the dealer's current one; every commit and selection under the last one is stale at once.
     /// @param epoch The last epoch plus one; the first is 1.
@@ -123,16 +183,33 @@ interface IConsentRegistry {
         bool[] calldata proofFlags
     ) external;
 
+    /// @notice Records a withdrawal that a dealer does not take. Anyone may bring it, also while the federation is paused. Until it
+    ///         is acknowledged the dealer neither selects nor commits. Its anchors are still taken: they carry the withdrawals of
+    ///         other customers, and in the end this one.
+    /// @param operation The bytes that the customer signed, digest 0.
+    /// @param membership Where the subject stands under the dealer's current root. Its sequence number keeps a withdrawal that was
+    ///                   taken long ago from being forced on a customer who has come back since.
+    function forceWithdraw(bytes calldata operation, Assertion calldata assertion, Membership calldata membership) external;
+
+    /// @notice Clears forced withdrawals whose subjects are in no bucket under the dealer's current root. Anyone may; those that are
+    ///         not pending are passed over.
+    function acknowledge(address dealer, Departure[] calldata departures) external;
+
+    /// @notice Clears a forced withdrawal whose subject is under the dealer's current root with a later operation of its own: it has
+    ///         come back. Anyone may; nothing happens when it is not pending.
+    function acknowledgeReturn(address dealer, bytes32 subject, Membership calldata membership) external;
+
     function federation() external view returns (IFederation);
     function verifier() external view returns (IPolicyVerifier);
     function currentAnchor(address dealer) external view returns (AnchorRecord memory);
     function selectionOf(address dealer, bytes32 requirementKey) external view returns (Selection memory);
     function claimOf(address dealer, bytes32 requirementKey, uint256 digest) external view returns (Claim memory);
-    /// @notice The current root and the selection, in one call: all that a commit needs.
+    /// @notice The current root, the forced withdrawals not yet acknowledged and the selection: all that a commit needs.
     function standingOf(address dealer, bytes32 requirementKey)
         external
         view
-        returns (bytes32 currentRoot, Selection memory selection);
+        returns (bytes32 currentRoot, uint256 pendingCount, Selection memory selection);
+    function pendingWithdrawals(address dealer) external view returns (PendingWithdrawal[] memory);
 
     /// @notice The public input that ties a claim to this chain, this registry and one dealer.
     function claimContext(address dealer) external view returns (uint256);

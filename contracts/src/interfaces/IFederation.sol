@@ -32,6 +32,8 @@ interface IFederation {
     event WitnessRemoved(address indexed witness);
     /// @param index Position from 1: the x coordinate of this holder's key shares.
     event KeyHolderRegistered(address indexed keyHolder, uint16 index);
+    /// Only before its first key; the index stays.
+    event KeyHolderReplaced(address indexed keyHolder, address indexed successor, uint16 index);
     /// @param epoch Of this key, from 1.
     /// @param publicKey X-Wing, 1,216 bytes: what dealers seal this holder's shares to.
     event KeyRotated(address indexed keyHolder, uint16 index, uint32 epoch, bytes publicKey);
@@ -46,6 +48,8 @@ interface IFederation {
     error KeyNotNew(bytes32 keyHash);
     /// Key-holder `index` (from 1) has no key, or is yet to be registered for the threshold to be met.
     error KeyMissing(uint256 index);
+    error TooManyKeyHolders(uint256 most);
+    error KeyHolderActive(address keyHolder);
     error AlreadyRegistered(address party);
     error NotRegistered(address party);
 

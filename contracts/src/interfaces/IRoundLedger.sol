@@ -89,6 +89,7 @@ interface IRoundLedger {
     error BaseModelNotLast(bytes32 given, bytes32 last);
     error EpsilonOutOfRange(uint32 given);
     error DeadlinePassed(uint64 deadline);
+    error DeadlineTooFar(uint64 deadline);
     error RoundNotOpen(uint64 round);
     error RoundNotFinalised(uint64 round);
     error RoundOver(uint64 round);
@@ -103,11 +104,13 @@ interface IRoundLedger {
     error CohortTooSmall(uint256 given, uint256 minCohort);
     error DealersNotAscending(uint256 position);
     error DealerNotCommitted(address dealer);
+    error CommitMoved(address dealer, uint32 given, uint32 standing);
+    error AttemptsMismatch(uint256 dealers, uint256 attempts);
     error MetricOutOfRange(uint16 given);
 
     /// @param baseModelHash The task's last published model; any for its first round.
     /// @param epsilonAfterMilli The task's ε per customer after this round, thousandths; 2^20-1 = no differential privacy.
-    /// @param deadline Unix seconds; commits are taken before it.
+    /// @param deadline Unix seconds; commits are taken before it. At most a week ahead: keys are kept until a round is over.
     /// @return round Numbered from 1.
     function openRound(
         bytes32 taskHash,
@@ -134,7 +137,8 @@ interface IRoundLedger {
 
     /// @notice Fixes, for ever, whose sum may be opened.
     /// @param dealers Strictly ascending.
-    function finaliseSet(uint64 round, address[] calldata dealers) external;
+    /// @param attempts Of each dealer: the attempt that was looked at; refused when the dealer has committed another since.
+    function finaliseSet(uint64 round, address[] calldata dealers, uint32[] calldata attempts) external;
 
     /// @notice Ends a round that was not published. Privacy spent by a set already finalised stays spent.
     function failRound(uint64 round, string calldata reason) external;

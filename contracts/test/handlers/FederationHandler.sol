@@ -49,8 +49,10 @@ abstract contract FederationHandler is Judge {
         } else if (what < 7) {
             uint256 broken = mine | _rule(1, isWitness[whom]);
             if (_govern("removeWitness", who, abi.encodeCall(federation.removeWitness, (whom)), broken)) isWitness[whom] = false;
-        } else {
+        } else if (dice.oneIn(2)) {
             _registerKeyHolder(who, whom, mine, dice);
+        } else {
+            _replaceKeyHolder(who, whom, mine, dice);
         }
     }
 
@@ -58,7 +60,8 @@ abstract contract FederationHandler is Judge {
         Dice memory dice = Dice(seed);
         (address who, address whom) = _whoAndWhom(dice);
         uint256 mine = _rule(1, who == operator);
-        uint256 what = dice.roll(8);
+        // seldom paused for long: little happens then
+        uint256 what = paused && dice.oneIn(2) ? 1 : dice.roll(8);
         if (what < 1) {
             if (_govern("pause", who, abi.encodeCall(federation.pause, ()), mine | _rule(20, !paused))) paused = true;
         } else if (what < 4) {
@@ -79,7 +82,9 @@ abstract contract FederationHandler is Judge {
     /// Of anybody's, of any length, and from four keys only, so that one in use comes again.
     function rotateKey(uint256 seed) external {
         Dice memory dice = Dice(seed);
-        address who = dice.oneIn(4) ? parties[dice.roll(PARTIES)] : holders[dice.roll(holders.length)].keyHolder;
+        // mostly the last: of one without a key there is no round
+        address who = holders[dice.oneIn(2) ? holders.length - 1 : dice.roll(holders.length)].keyHolder;
+        if (dice.oneIn(6)) who = parties[dice.roll(PARTIES)];
         uint256 length = dice.oneIn(4) ? PUBLIC_KEY_BYTES - 1 + dice.roll(3) : PUBLIC_KEY_BYTES;
         bytes memory key = _publicKey(1 + dice.roll(4), length);
         uint256 index = holderIndex[who];
@@ -132,10 +137,21 @@ abstract contract FederationHandler is Judge {
     /// Seldom: a holder without a key keeps every round closed.
     function _registerKeyHolder(address who, address whom, uint256 mine, Dice memory dice) private {
         if (holders.length > HOLDERS && !dice.oneIn(4)) whom = holders[0].keyHolder;
-        uint256 broken = mine | _rule(4, whom != address(0) && holderIndex[whom] == 0);
+        uint256 broken = mine | _rule(4, whom != address(0) && holderIndex[whom] == 0 && holders.length < MOST_HOLDERS);
         if (!_govern("registerKeyHolder", who, abi.encodeCall(federation.registerKeyHolder, (whom)), broken)) return;
         holders.push(IFederation.KeyHolder(whom, 0, 0));
         holderIndex[whom] = holders.length;
+    }
+
+    function _replaceKeyHolder(address who, address whom, uint256 mine, Dice memory dice) private {
+        address old = dice.oneIn(8) ? parties[dice.roll(PARTIES)] : holders[holders.length - 1].keyHolder;
+        uint256 index = holderIndex[old];
+        bool lawful = index != 0 && whom != address(0) && holderIndex[whom] == 0 && holders[index - 1].keyEpoch == 0;
+        bytes memory data = abi.encodeCall(federation.replaceKeyHolder, (old, whom));
+        if (!_govern("replaceKeyHolder", who, data, mine | _rule(4, lawful))) return;
+        delete holderIndex[old];
+        holderIndex[whom] = index;
+        holders[index - 1].keyHolder = whom;
     }
 
     function _acceptOwnership(address who) private {

@@ -20,10 +20,15 @@ abstract contract Judge is Consent {
 
     /// @param broken Rules that the action breaks, by this model and not by the contract's word.
     function _judge(string memory action, bool ok, uint256 broken) internal {
+        _judge(action, ok, broken, 0);
+    }
+
+    /// @param owed The property that is broken when the action is refused though no rule is.
+    function _judge(string memory action, bool ok, uint256 broken, uint256 owed) internal {
         if (ok) taken[action]++;
         else refused[action]++;
         if (ok && broken != 0) _breach(broken, action);
-        if (!ok && broken == 0) _breach(1, action);
+        if (!ok && broken == 0) _breach(1 << owed, action);
     }
 
     function _expect(uint256 property, bool holds, string memory what) internal {

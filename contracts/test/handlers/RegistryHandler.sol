@@ -18,56 +18,29 @@ abstract contract RegistryHandler is FederationHandler {
     function anchor(uint256 seed) external {
         Dice memory dice = Dice(seed);
         address dealer = _anyDealer(dice);
-        State memory before = last[dealer];
         uint256 set = dice.roll(SETS);
-        State memory next = _state(dealer, before.epoch + 1, set);
-        next.operationCount = before.operationCount + uint64(dice.roll(3));
-        next.logHead = next.operationCount == before.operationCount ? before.logHead : bytes32(dice.word());
         uint256 fault = dice.roll(24);
-        if (fault == 0) next.epoch = before.epoch + uint64(dice.roll(3));
-        if (fault == 1 && before.operationCount > 0) next.operationCount = before.operationCount - 1;
-        if (fault == 2) (next.operationCount, next.logHead) = (before.operationCount, bytes32(dice.word()));
-
+        State memory next = _anyState(dice, dealer, set, fault);
         (bytes[] memory signatures, bool quorum) = _witnessed(dice, next, fault);
-        bool forked = before.epoch != 0 && next.operationCount == before.operationCount && next.logHead != before.logHead;
-        uint256 broken = _rule(6, quorum) | _rule(5, isDealer[dealer])
-            | _rule(5, next.epoch == before.epoch + 1 && next.operationCount >= before.operationCount && !forked);
+        uint256 broken = _rule(6, quorum) | _rule(5, isDealer[dealer] && _follows(next));
         (bool ok,) = _as(dealer, address(registry), _anchorCall(next, signatures));
-        _judge(paused ? "anchor while paused" : "anchor", ok, broken);
+        _judge("anchor", ok, broken, paused ? 7 : 0);
         if (!ok) return;
         last[dealer] = next;
         setOf[dealer] = set;
-        IConsentRegistry.AnchorRecord memory stored = registry.currentAnchor(dealer);
-        _expect(5, stored.epoch == next.epoch && stored.operationCount == next.operationCount, "anchor: numbers");
-        _expect(5, stored.root == _rootOf(next) && stored.logHead == next.logHead, "anchor: root");
-        _expect(5, stored.anchoredAt == block.timestamp, "anchor: time");
+        _expect(5, registry.currentAnchor(dealer).anchoredAt == block.timestamp, "anchor: time");
     }
 
     function claim(uint256 seed) external {
         Dice memory dice = Dice(seed);
         address dealer = _anyDealer(dice);
-        Requirement memory r = _requirement(dice.roll(REQUIREMENTS));
-        uint256 validUntil = dice.oneIn(3) ? block.timestamp + dice.roll(4_000) : 4_102_444_800;
-        uint256 floor = dice.oneIn(3) ? dice.roll(10_001) : 0;
-        uint256 cap = dice.oneIn(3) ? dice.roll(NO_CAP) : NO_CAP;
-        uint256[23] memory signals = _signals(dealer, r, validUntil, floor, cap);
-        uint256 shift = dice.roll(9);
-        for (uint256 digest = 1; digest <= LARGEST_SET; digest++) {
-            if (!dice.oneIn(6)) signals[6 + digest + shift] = digest;
-        }
-        uint256 fault = dice.roll(16);
-        if (fault == 0) signals[0] = _context(CHAIN_ID, address(registry), parties[dice.roll(PARTIES)]);
-        if (fault == 1) signals[dice.roll(23)] = Params.SCALAR_FIELD + dice.roll(2);
-        if (fault == 2) signals[1 + dice.roll(6)] |= 1 << (14 + dice.roll(84));
-        if (fault == 3) delete signals;
-        if (fault == 3) signals[0] = _context(CHAIN_ID, address(registry), dealer);
-
+        uint256 own = _context(CHAIN_ID, address(registry), dealer);
+        uint256[23] memory signals = _anyClaim(dice, dealer);
         Proof memory p = _proof(seed);
-        bool proven = fault != 4;
+        bool proven = !dice.oneIn(16);
         verifier.accept(proven ? _hashOf(p, signals) : bytes32(0));
-        bool own = signals[0] == _context(CHAIN_ID, address(registry), dealer);
-        uint256 broken = _rule(8, isDealer[dealer] && own && proven) | _rule(20, !paused) | _rule(9, _inRange(signals))
-            | _rule(10, _used(signals));
+        uint256 broken = _rule(8, isDealer[dealer] && signals[0] == own && proven && _used(signals)) | _rule(20, !paused)
+            | _rule(9, _inRange(signals));
         (bool ok,) = _as(dealer, address(registry), _claimCall(p, signals));
         _judge("claim", ok, broken);
         if (ok) _storeClaims(dealer, signals);
@@ -76,37 +49,18 @@ abstract contract RegistryHandler is FederationHandler {
     function select(uint256 seed) external {
         Dice memory dice = Dice(seed);
         address dealer = _anyDealer(dice);
-        Requirement memory r = _requirement(dice.roll(REQUIREMENTS));
-        bytes32 key = _keyOf(r);
-        uint256 fault = dice.roll(16);
-        uint256 set = fault == 0 ? dice.roll(SETS) : setOf[dealer];
-        IConsentRegistry.Bucket[] memory buckets = _bucketSet(set);
-        uint256 chosen = dice.oneIn(3) ? 1 + dice.roll((1 << buckets.length) - 1) : _claimed(dealer, key, buckets);
-        if (chosen == 0) chosen = 1;
-        BucketTree.Multiproof memory m = BucketTree.prove(buckets, chosen);
-        bool genuine = last[dealer].epoch != 0 && set == setOf[dealer];
-        if (fault == 1) genuine = _spoil(m, dice) && genuine;
-
-        uint256 broken = _rule(10, isDealer[dealer] && genuine) | _rule(20, !paused);
-        IConsentRegistry.Selection memory folded = IConsentRegistry.Selection(_anchored(dealer), 0, type(uint40).max, 0, type(uint32).max);
-        for (uint256 i = 0; i < m.buckets.length; i++) {
-            IConsentRegistry.Claim memory c = claims[dealer][key][m.buckets[i].digest];
-            broken |= _rule(10, c.proven);
-            folded.memberCount += m.buckets[i].memberCount;
-            if (c.validUntil < folded.validUntil) folded.validUntil = c.validUntil;
-            if (c.accuracyFloorBps > folded.accuracyFloorBps) folded.accuracyFloorBps = c.accuracyFloorBps;
-            if (c.privacyCapMilli < folded.privacyCapMilli) folded.privacyCapMilli = c.privacyCapMilli;
-        }
+        Requirement memory r = _anyRequirement(dice);
+        (BucketTree.Multiproof memory m, bool genuine) = _anySelection(dice, dealer, _keyOf(r));
+        (IConsentRegistry.Selection memory folded, bool claimed) = _fold(dealer, _keyOf(r), m.buckets);
         (bool ok,) = _as(dealer, address(registry), _selectCall(r, m));
-        _judge("select", ok, broken);
-        if (ok) selections[dealer][key] = folded;
+        _judge("select", ok, _rule(10, isDealer[dealer] && genuine && claimed) | _rule(20, !paused));
+        if (ok) selections[dealer][_keyOf(r)] = folded;
     }
 
     function checkConsent() external view {
         for (uint256 i = 0; i < PARTIES; i++) {
             address dealer = parties[i];
-            require(registry.currentAnchor(dealer).epoch == last[dealer].epoch, "P-05: an epoch moved by itself");
-            require(registry.currentAnchor(dealer).root == _anchored(dealer), "P-05: a root moved by itself");
+            _checkAnchor(dealer);
             for (uint256 k = 0; k < REQUIREMENTS && last[dealer].epoch != 0; k++) {
                 bytes32 key = _keyOf(_requirement(k));
                 bytes32 stored = keccak256(abi.encode(registry.selectionOf(dealer, key)));
@@ -118,41 +72,143 @@ abstract contract RegistryHandler is FederationHandler {
         }
     }
 
+    function _checkAnchor(address dealer) private view {
+        IConsentRegistry.AnchorRecord memory stored = registry.currentAnchor(dealer);
+        require(stored.epoch == last[dealer].epoch, "P-05: not the last epoch");
+        require(stored.operationCount == last[dealer].operationCount, "P-05: not the last length");
+        require(stored.logHead == last[dealer].logHead, "P-05: not the last head");
+        require(stored.root == _anchored(dealer), "P-06: not the root that was witnessed");
+    }
+
     function _anchored(address dealer) internal view returns (bytes32) {
         return last[dealer].epoch == 0 ? bytes32(0) : _rootOf(last[dealer]);
+    }
+
+    /// Mostly the first, so that claims, selections and rounds meet.
+    function _anyRequirement(Dice memory dice) internal pure returns (Requirement memory) {
+        return _requirement(dice.oneIn(4) ? dice.roll(REQUIREMENTS) : 0);
     }
 
     function _anyDealer(Dice memory dice) internal view returns (address) {
         return parties[dice.oneIn(10) ? dice.roll(PARTIES) : dice.roll(DEALERS)];
     }
 
-    /// Signatures of registered witnesses in any order, one more than needed at times, then a fault of 3 … 9.
-    function _witnessed(Dice memory dice, State memory s, uint256 fault) private view returns (bytes[] memory signatures, bool quorum) {
-        uint256[] memory signers = new uint256[](PARTIES);
-        uint256 count = 0;
-        uint256 wanted = QUORUM + dice.roll(2);
-        uint256 from = dice.roll(PARTIES);
-        for (uint256 i = 0; i < PARTIES && count < wanted; i++) {
-            uint256 party = (from + i) % PARTIES;
-            if (isWitness[parties[party]] && parties[party] != s.dealer) signers[count++] = party;
+    function _anyState(Dice memory dice, address dealer, uint256 set, uint256 fault) private view returns (State memory next) {
+        State memory before = last[dealer];
+        next = _state(dealer, before.epoch + 1, set);
+        next.operationCount = before.operationCount + uint64(dice.roll(3));
+        next.logHead = next.operationCount == before.operationCount ? before.logHead : bytes32(dice.word());
+        if (fault == 0) next.epoch = before.epoch + uint64(dice.roll(3));
+        if (fault == 1 && before.operationCount > 0) next.operationCount = before.operationCount - 1;
+        if (fault == 2) (next.operationCount, next.logHead) = (before.operationCount, bytes32(dice.word()));
+    }
+
+    function _follows(State memory next) private view returns (bool) {
+        State storage before = last[next.dealer];
+        bool forked = before.epoch != 0 && next.operationCount == before.operationCount && next.logHead != before.logHead;
+        return next.epoch == before.epoch + 1 && next.operationCount >= before.operationCount && !forked;
+    }
+
+    function _anyClaim(Dice memory dice, address dealer) private view returns (uint256[23] memory signals) {
+        uint256 validUntil = dice.oneIn(3) ? block.timestamp + dice.roll(4_000) : FAR;
+        uint256 floor = dice.oneIn(3) ? dice.roll(10_001) : 0;
+        uint256 cap = dice.oneIn(3) ? dice.roll(NO_CAP) : NO_CAP;
+        signals = _signals(dealer, _anyRequirement(dice), validUntil, floor, cap);
+        uint256 shift = dice.roll(9);
+        for (uint256 digest = 1; digest <= LARGEST_SET; digest++) {
+            if (!dice.oneIn(6)) signals[6 + digest + shift] = digest;
         }
-        if (fault == 3 && count > 0) count = QUORUM - 1 < count ? QUORUM - 1 : count;
-        if (fault == 4 && count > 1) signers[count - 1] = signers[0];
-        if (fault == 5 && count > 0) signers[count - 1] = _indexOf(s.dealer);
-        if (fault == 6 && count > 0) signers[count - 1] = dice.roll(PARTIES);
-        quorum = count >= QUORUM;
-        signatures = new bytes[](count);
-        for (uint256 i = 0; i < count; i++) {
-            address signer = parties[signers[i]];
-            quorum = quorum && isWitness[signer] && signer != s.dealer;
-            for (uint256 j = 0; j < i; j++) {
-                if (signers[j] == signers[i]) quorum = false;
+        uint256 fault = dice.roll(16);
+        if (fault == 0) signals[0] = _context(CHAIN_ID, address(registry), parties[dice.roll(PARTIES)]);
+        if (fault == 1) signals[dice.roll(23)] = Params.SCALAR_FIELD + dice.roll(2);
+        if (fault == 2) signals[1 + dice.roll(6)] |= 1 << (14 + dice.roll(84));
+        if (fault != 3) return signals;
+        for (uint256 i = 7; i < 23; i++) {
+            signals[i] = 0;
+        }
+    }
+
+    /// Every claimed bucket of the anchored set, or any; with one thing wrong at times.
+    function _anySelection(Dice memory dice, address dealer, bytes32 key)
+        private
+        view
+        returns (BucketTree.Multiproof memory m, bool genuine)
+    {
+        uint256 fault = dice.roll(16);
+        uint256 set = fault == 0 ? dice.roll(SETS) : setOf[dealer];
+        IConsentRegistry.Bucket[] memory buckets = _bucketSet(set);
+        uint256 chosen = dice.oneIn(3) ? 1 + dice.roll((1 << buckets.length) - 1) : _claimed(dealer, key, buckets);
+        m = BucketTree.prove(buckets, chosen == 0 ? 1 : chosen);
+        genuine = last[dealer].epoch != 0 && set == setOf[dealer];
+        if (fault == 1) genuine = _spoil(m, dice) && genuine;
+    }
+
+    function _fold(address dealer, bytes32 key, IConsentRegistry.Bucket[] memory buckets)
+        private
+        view
+        returns (IConsentRegistry.Selection memory folded, bool claimed)
+    {
+        folded = IConsentRegistry.Selection(_anchored(dealer), 0, type(uint40).max, 0, type(uint32).max);
+        claimed = true;
+        for (uint256 i = 0; i < buckets.length; i++) {
+            IConsentRegistry.Claim memory c = claims[dealer][key][buckets[i].digest];
+            claimed = claimed && c.proven;
+            folded.memberCount += buckets[i].memberCount;
+            if (c.validUntil < folded.validUntil) folded.validUntil = c.validUntil;
+            if (c.accuracyFloorBps > folded.accuracyFloorBps) folded.accuracyFloorBps = c.accuracyFloorBps;
+            if (c.privacyCapMilli < folded.privacyCapMilli) folded.privacyCapMilli = c.privacyCapMilli;
+        }
+    }
+
+    /// Signatures of registered witnesses in any order, one more than needed at times, then a fault of 3 … 9.
+    function _witnessed(Dice memory dice, State memory s, uint256 fault)
+        private
+        view
+        returns (bytes[] memory signatures, bool quorum)
+    {
+        uint256[] memory signers = _signers(dice, s.dealer);
+        uint256 count = signers.length;
+        if (fault == 3 && count >= QUORUM) {
+            assembly ("memory-safe") {
+                mstore(signers, sub(count, 1))
             }
+        }
+        if (fault == 4 && count > 1) signers[signers.length - 1] = signers[0];
+        if (fault == 5 && count > 0) signers[signers.length - 1] = _indexOf(s.dealer);
+        if (fault == 6 && count > 0) signers[signers.length - 1] = dice.roll(PARTIES);
+        quorum = _isQuorum(signers, s.dealer);
+        signatures = new bytes[](signers.length);
+        for (uint256 i = 0; i < signers.length; i++) {
             signatures[i] = _signature(signers[i], _digestOf(s));
         }
-        if (fault < 7 || fault > 9 || count == 0) return (signatures, quorum);
-        signatures[dice.roll(count)] = _forged(dice, s, fault, signers[0]);
+        if (fault < 7 || fault > 9 || signers.length == 0) return (signatures, quorum);
+        signatures[dice.roll(signers.length)] = _forged(dice, s, fault, signers[0]);
         return (signatures, false);
+    }
+
+    function _signers(Dice memory dice, address dealer) private view returns (uint256[] memory signers) {
+        signers = new uint256[](PARTIES);
+        uint256 wanted = QUORUM + dice.roll(2);
+        uint256 from = dice.roll(PARTIES);
+        uint256 count = 0;
+        for (uint256 i = 0; i < PARTIES && count < wanted; i++) {
+            uint256 party = (from + i) % PARTIES;
+            if (isWitness[parties[party]] && parties[party] != dealer) signers[count++] = party;
+        }
+        assembly ("memory-safe") {
+            mstore(signers, count)
+        }
+    }
+
+    function _isQuorum(uint256[] memory signers, address dealer) private view returns (bool) {
+        for (uint256 i = 0; i < signers.length; i++) {
+            address signer = parties[signers[i]];
+            if (!isWitness[signer] || signer == dealer) return false;
+            for (uint256 j = 0; j < i; j++) {
+                if (signers[j] == signers[i]) return false;
+            }
+        }
+        return signers.length >= QUORUM;
     }
 
     /// Over another state, chain or federation; the malleable twin; or no signature at all.

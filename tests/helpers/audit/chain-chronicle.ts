@@ -107,7 +107,10 @@ const ACTIONS: Partial<Record<EventName, Action>> = {
   }),
   Committed: action<'Committed'>((client, at, commit) => createRoundLedger(client, at.ledger).commit(commit)),
   SetFinalised: action<'SetFinalised'>((client, at, { round, dealers }) =>
-    createRoundLedger(client, at.ledger).finaliseSet(round, dealers),
+    createRoundLedger(client, at.ledger).finaliseSet(
+      round,
+      dealers.map((dealer) => ({ dealer, attempt: 1 })),
+    ),
   ),
   Published: action<'Published'>((client, at, publication) =>
     createRoundLedger(client, at.ledger).publish(publication),

@@ -180,7 +180,7 @@ export const BUNDLE_FAULTS: readonly PlantedFault[] = [
   fault('16', 'a seed that somebody chose', (raw) => {
     changeEvents(raw, 'RoundOpened', () => ({ seed: toHex(sha256(encodeCbor('chosen'))) }));
   }),
-  fault('16', 'a round that claims privacy which its task does not make', (raw) => {
+  fault('17', 'a round that claims privacy which its task does not make', (raw) => {
     changeEvents(raw, 'RoundOpened', () => ({ epsilonAfterMilli: 0 }));
   }),
   fault('16', 'a round from a base that is not the last model', (raw) => {

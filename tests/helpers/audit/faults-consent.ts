@@ -6,6 +6,7 @@ import type { AnchorCall, ChainEvent, EventOf } from '../../../auditor/history.t
 import { signTypedStruct } from '../../../engines/chain/typed-data.ts';
 import { type Hex, sha256, toHex } from '../../../protocol/bytes.ts';
 import { encodeCbor } from '../../../protocol/codec.ts';
+import { decodeOperation } from '../../../protocol/consent/operation.ts';
 import { fault, first, type PlantedFault } from './fault.ts';
 import {
   blobOf,
@@ -50,6 +51,20 @@ function insertBefore(
 }
 
 const isCommit = (event: ChainEvent): event is EventOf<'Committed'> => event.name === 'Committed';
+
+const SOMEBODY = toHex(sha256(encodeCbor('somebody')));
+
+const insertForced = (raw: RawEvidence, matches: (event: ChainEvent) => boolean): void =>
+  insertBefore(raw, matches, (next) => {
+    const { dealer } = next as EventOf<'Committed' | 'SelectionAdmitted'>;
+    return { name: 'ForcedWithdrawal', at: next.at, dealer, subject: SOMEBODY, seq: 2 };
+  });
+
+/** In the operations of the first consent entry. */
+const subjectsOf = (raw: RawEvidence): Hex[] =>
+  (decode(blobOf(raw, bodyOf(raw, 'consent').operations)) as Operations).map(
+    ([operation]) => decodeOperation(operation).subject,
+  );
 
 function lastAnchorOf(raw: RawEvidence, dealer: Hex): EventOf<'Anchored'> {
   const own = raw.history.events.filter((event) => event.name === 'Anchored' && event.dealer === dealer);
@@ -119,6 +134,22 @@ export const CONSENT_FAULTS: readonly PlantedFault[] = [
     raw.history = { ...raw.history, deployment: { ...deployment, parameters } };
     changeWitnesses(raw, ([signature]) => (signature === undefined ? [] : [signature, signature]));
   }),
+  fault(
+    '05',
+    'a forced withdrawal acknowledged while the customer is still there',
+    (raw) => {
+      const { events } = raw.history;
+      const anchor = theEvent(raw, 'Anchored');
+      const subject = subjectsOf(raw)[0] ?? '0x';
+      const { dealer, epoch } = anchor;
+      const at = events.indexOf(anchor) + 1;
+      const forced = { name: 'ForcedWithdrawal', at: anchor.at, dealer, subject, seq: 2 } as const;
+      const acknowledged = { name: 'ForcedWithdrawalAcknowledged', at: anchor.at, dealer, subject, epoch } as const;
+      raw.history = { ...raw.history, events: [...events.slice(0, at), forced, acknowledged, ...events.slice(at)] };
+    },
+    /forced withdrawal/,
+  ),
+
   fault('06', 'no witness', (raw) => changeWitnesses(raw, () => [])),
   fault('06', 'witnesses who signed another state', (raw) =>
     changeEvents(raw, 'Anchored', ({ operationCount }) => ({ operationCount: operationCount + 1 })),
@@ -187,6 +218,18 @@ export const CONSENT_FAULTS: readonly PlantedFault[] = [
       return { ...anchor, at: next.at, epoch: anchor.epoch + 1, root: toHex(sha256(encodeCbor('withdrawn'))) };
     });
   }),
+  fault(
+    '08',
+    'a selection while a customer had been taken out by force',
+    (raw) => insertForced(raw, ({ name }) => name === 'SelectionAdmitted'),
+    /forced withdrawal/,
+  ),
+  fault(
+    '09',
+    'a commit while a customer had been taken out by force',
+    (raw) => insertForced(raw, isCommit),
+    /forced withdrawal/,
+  ),
   fault('09', 'a commit to another root than the current one', (raw) => {
     changeEvents(raw, 'Committed', () => ({ anchoredRoot: toHex(sha256(encodeCbor('stale'))) }));
   }),

@@ -3,7 +3,8 @@
 import type { Hex } from '../../../protocol/bytes.ts';
 import { sha256, toHex, utf8ToBytes } from '../../../protocol/bytes.ts';
 import { canonicalJson } from '../../../protocol/learning/canonical-json.ts';
-import { decodeModel, encodeModel } from '../../../protocol/learning/model.ts';
+import { decodeModel, encodeModel, type Model } from '../../../protocol/learning/model.ts';
+import { decodeState, encodeState } from '../../../protocol/learning/strategy-state.ts';
 import type { TaskDocument } from '../../../protocol/learning/task.ts';
 import { addResidues } from '../../../protocol/secagg/coefficients.ts';
 import { HEADER_BYTES } from '../../../protocol/secagg/payload.ts';
@@ -49,12 +50,11 @@ function changeOpened(raw: RawEvidence, kind: 'keySum' | 'values', change: (view
   changeBodies(raw, 'opened', (body) => (body.round === 1 ? { [kind]: hash } : {}));
 }
 
-/** The model of round 1 with one weight moved, everywhere that its hash stands. */
-function nudgeModel(raw: RawEvidence, nudge: (weights: Float32Array) => void): void {
+/** The model of round 1 with something moved, everywhere that its hash stands. */
+function nudgeModel(raw: RawEvidence, nudge: (weights: Float32Array, model: Model) => Partial<Model>): void {
   const { model: old } = bodyOf(raw, 'model', 1);
   const model = decodeModel(blobOf(raw, old));
-  nudge(model.weights);
-  const hash = putBlob(raw, encodeModel(model));
+  const hash = putBlob(raw, encodeModel({ ...model, ...nudge(model.weights, model) }));
   const swap = (h: Hex): Hex => (h === old ? hash : h);
   changeBodies(raw, 'model', (body) => ({ baseModel: swap(body.baseModel), model: swap(body.model) }));
   changeEvents(raw, 'Published', ({ modelHash }) => ({ modelHash: swap(modelHash) }));
@@ -62,9 +62,10 @@ function nudgeModel(raw: RawEvidence, nudge: (weights: Float32Array) => void): v
 }
 
 /** Up by one unit in the last place. */
-function oneUlp(weights: Float32Array, at: number): void {
+function oneUlp(weights: Float32Array, at: number): Float32Array {
   const bits = new Int32Array(weights.buffer, weights.byteOffset);
   bits[at] = (bits[at] ?? 0) + 1;
+  return weights;
 }
 
 function changeMetrics(raw: RawEvidence, metric: 'accuracyBps' | 'aucBps'): void {
@@ -184,10 +185,24 @@ export const ROUND_FAULTS: readonly PlantedFault[] = [
   fault('11', 'a sealed share left out', (raw) => {
     changeBodies(raw, 'upload', ({ sealedShares }) => ({ sealedShares: sealedShares.slice(1) }));
   }),
-  fault('11', 'one ciphertext used in two commits', (raw) => {
-    const { payloadHash } = theEvent(raw, 'Committed');
-    changeEvents(raw, 'Committed', () => ({ payloadHash }));
-  }),
+  fault(
+    '11',
+    'one ciphertext in the sums twice',
+    (raw) => {
+      const { payloadHash } = theEvent(raw, 'Committed');
+      changeEvents(raw, 'Committed', () => ({ payloadHash }));
+    },
+    /commit of 0x.*: payload is new/,
+  ),
+  fault(
+    '11',
+    'one ciphertext let in twice',
+    (raw) => {
+      const upload = bodyOf(raw, 'upload', 1);
+      rewriteTranscript(raw, (bodies) => [...bodies, { ...upload, attempt: upload.attempt + 1 }]);
+    },
+    /upload of 0x.*, attempt 2: payload is new/,
+  ),
 
   fault('12', 'a dealer dropped from the sum', (raw) => resum(raw, (payloads) => payloads.slice(1))),
   fault('12', 'a dealer swapped for another', (raw) =>
@@ -210,7 +225,7 @@ export const ROUND_FAULTS: readonly PlantedFault[] = [
     '12',
     'an altered fingerprint',
     (raw) => changeBodies(raw, 'fingerprint', ({ fingerprint }) => ({ fingerprint: flipped(fingerprint, 0) })),
-    /fingerprint of 0x/,
+    /fingerprint by 0x.*: signed by/,
   ),
   fault(
     '12',
@@ -277,10 +292,17 @@ export const ROUND_FAULTS: readonly PlantedFault[] = [
   }),
 
   fault('14', 'a model nudged by one unit in the last place', (raw) =>
-    nudgeModel(raw, (weights) => oneUlp(weights, weights.length - 1)),
+    nudgeModel(raw, (weights) => ({ weights: oneUlp(weights, weights.length - 1) })),
   ),
   fault('14', 'a model whose first weight has another sign', (raw) =>
-    nudgeModel(raw, (weights) => weights.fill(-(weights[0] ?? 0), 0, 1)),
+    nudgeModel(raw, (weights) => ({ weights: weights.fill(-(weights[0] ?? 0), 0, 1) })),
+  ),
+  fault('14', 'a model whose momentum is not that of the sums', (raw) =>
+    nudgeModel(raw, (_, { state, weights }) => {
+      const { velocity } = decodeState(state && blobOf(raw, state), weights.length);
+      const forged = encodeState({ velocity: velocity?.map((v) => v * 2) ?? new Float64Array() });
+      return { state: putBlob(raw, forged ?? new Uint8Array()) };
+    }),
   ),
   fault('14', 'another model on chain than in the transcript', (raw) => {
     changeEvents(raw, 'Published', () => ({ modelHash: toHex(sha256(new Uint8Array())) }));

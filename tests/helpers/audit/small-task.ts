@@ -1,6 +1,7 @@
 // A task and a data contract of a few fields: the smallest learning that has every part of the real one.
 import { canonicalJson } from '../../../protocol/learning/canonical-json.ts';
 import { parseDataContract } from '../../../protocol/learning/data-contract.ts';
+import { featureCount } from '../../../protocol/learning/features.ts';
 import { parseTask } from '../../../protocol/learning/task.ts';
 
 const property = (
@@ -42,9 +43,21 @@ const contractDocument = {
 };
 
 export const contract = parseDataContract(JSON.stringify(contractDocument));
+/** Columns of a row. */
+export const FEATURES = featureCount(contract);
 export const contractText = canonicalJson(contract.document);
 
-const documentOf = (layers: readonly object[]) => ({
+/** FedAvgM: a strategy that carries something from round to round. */
+const MOMENTUM = {
+  name: 'fedavgm',
+  localEpochs: 1,
+  batchSize: 8,
+  learningRate: 0.5,
+  serverLearningRate: 1,
+  momentum: 0.5,
+};
+
+const documentOf = (layers: readonly object[], strategy: object = MOMENTUM, more: object = {}) => ({
   version: 'concordat/1',
   id: 'small-task',
   title: 'A small task',
@@ -58,8 +71,9 @@ const documentOf = (layers: readonly object[]) => ({
     loss: 'sigmoid-cross-entropy',
     positiveWeight: 1,
     l2: 0,
+    ...more,
   },
-  strategy: { name: 'fedavg', localEpochs: 1, batchSize: 8, learningRate: 0.5 },
+  strategy,
   rounds: 2,
   cohort: { min: 3, deadlineMs: 60_000 },
   update: { clipNorm: 1, valueBits: 16, packing: '4x19', weightBound: 10 },

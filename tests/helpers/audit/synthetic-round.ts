@@ -8,8 +8,10 @@ import { NO_PRIVACY_CAP, splitGrants } from '../../../protocol/consent/policy.ts
 import { accuracyBpsOfHistogram, aucOfHistogram } from '../../../protocol/learning/metrics.ts';
 import { encodeModel, type Model } from '../../../protocol/learning/model.ts';
 import { serverStep } from '../../../protocol/learning/server-optimiser.ts';
+import { decodeState, encodeState } from '../../../protocol/learning/strategy-state.ts';
 import { packingOf, type Task } from '../../../protocol/learning/task.ts';
-import { decodeAggregate, totalWeightFraction, vectorLength } from '../../../protocol/learning/update.ts';
+import { decodeSums, totalWeightFraction } from '../../../protocol/learning/update.ts';
+import { shapeOf, vectorOf } from '../../../protocol/learning/vector.ts';
 import { encodeVouches } from '../../../protocol/messages/vouch.ts';
 import { RESIDUES_PER_BLOCK, RING_DEGREE } from '../../../protocol/secagg/block.ts';
 import { addResidues } from '../../../protocol/secagg/coefficients.ts';
@@ -25,8 +27,10 @@ import {
   reconstruct,
   type ShareVector,
 } from '../../../protocol/secagg/shamir.ts';
+import { blobPathOf } from '../../../protocol/transcript/bundle.ts';
 import type { Chronicle, Party } from './chronicle.ts';
 import { payloadOf } from './payload-bytes.ts';
+import { FEATURES } from './small-task.ts';
 import { key, requirement } from './synthetic-consent.ts';
 import { type Committing, type Upload, uploadAndCommit } from './synthetic-upload.ts';
 
@@ -118,7 +122,8 @@ function fingerprint(
 ): void {
   const { chainId, ledger } = chronicle.deployment;
   const payloadHashes = members.map(({ payloadHash }) => payloadHash);
-  const context = { chainId, ledger, round, setHash: setHash(round, set), payloadHashes, aggregateHash };
+  const blocks = (members[0]?.residues.length ?? 0) / RESIDUES_PER_BLOCK;
+  const context = { chainId, ledger, round, setHash: setHash(round, set), payloadHashes, aggregateHash, blocks };
   const challenge = fingerprintChallenge(context);
   for (const { dealer } of committing) {
     const own = members.find((upload) => upload.dealer === dealer.address);
@@ -168,7 +173,7 @@ function answer(
 function open(
   chronicle: Chronicle,
   opener: RingOpener,
-  { task, round, set, base }: RoundPlan,
+  { task, round, set }: RoundPlan,
   { seed, sum, secretSum }: { readonly seed: Hex; readonly sum: Uint32Array; readonly secretSum: Int32Array },
 ): Uint32Array {
   const packing = packingOf(task);
@@ -176,8 +181,7 @@ function open(
   const meter = createNoiseMeter(set.length);
   const onNoise = (error: Int32Array) => meter.add(error);
   opener.open({ seed: fromHex(seed), secretSum, packing, aggregate: sum, values, onNoise });
-  const valueCount = vectorLength(base.model.weights.length, task.evaluation.histogramBins, task.update.valueBits);
-  const sums = unpackSums(values, valueCount, set.length, packing);
+  const sums = unpackSums(values, vectorOf(task, FEATURES).length, set.length, packing);
   chronicle.append({
     type: 'opened',
     round,
@@ -191,20 +195,23 @@ function open(
 async function publish(
   chronicle: Chronicle,
   { task, round, set, base, committing, coordinator }: RoundPlan,
-  sums: Uint32Array,
+  opened: Uint32Array,
   aggregateHash: Hex,
 ): Promise<{ readonly model: Model; readonly hash: Hex }> {
   const weights = set.map((address) => committing.find(({ dealer }) => dealer.address === address)?.weight ?? 0);
-  const { clipNorm, valueBits, weightBound } = task.update;
-  const { delta, histogram } = decodeAggregate(sums, {
-    parameters: base.model.weights.length,
-    bins: task.evaluation.histogramBins,
-    clipNorm,
-    valueBits,
+  const { sums, histogram } = decodeSums(opened, vectorOf(task, FEATURES), set.length);
+  const carried = base.model.state;
+  const { layout, weights: from } = base.model;
+  const made = serverStep(task, {
+    shape: shapeOf(task, FEATURES),
+    base: from,
+    state: decodeState(carried && chronicle.files.get(blobPathOf(carried)), from.length),
+    sums,
     dealers: set.length,
-    totalWeightFraction: totalWeightFraction(weights, weightBound),
+    totalWeightFraction: totalWeightFraction(weights, task.update.weightBound),
   });
-  const next = { layout: base.model.layout, weights: serverStep('fedavg', base.model.weights, delta).weights };
+  const file = encodeState(made.state);
+  const next = { layout, weights: made.weights, ...(file && { state: chronicle.blob(file) }) };
   const modelHash = chronicle.blob(encodeModel(next));
   const accuracyBps = accuracyBpsOfHistogram(histogram, task.evaluation.decisionThreshold) ?? 0;
   const aucBps = Math.floor((aucOfHistogram(histogram) ?? 0) * 10_000);

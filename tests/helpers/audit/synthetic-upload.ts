@@ -1,10 +1,14 @@
 // What one synthetic dealer does in a round: trains a little, seals with the ring engine, shares its key, uploads and commits.
+import { expect } from 'vitest';
 import { signTypedStruct } from '../../../engines/chain/typed-data.ts';
 import type { Ring } from '../../../engines/ring/ring.ts';
 import { fromHex, type Hex, sha256, toHex, utf8ToBytes } from '../../../protocol/bytes.ts';
 import type { Model } from '../../../protocol/learning/model.ts';
+import { strategyOf } from '../../../protocol/learning/strategies/registry.ts';
+import { NO_STATE } from '../../../protocol/learning/strategies/strategy.ts';
 import { packingOf, type Task } from '../../../protocol/learning/task.ts';
-import { clip, localUpdate, quantise, weightFraction } from '../../../protocol/learning/update.ts';
+import { addNoise, encodeUpdate, quantise, weightFraction } from '../../../protocol/learning/update.ts';
+import { shapeOf, vectorOf } from '../../../protocol/learning/vector.ts';
 import { RESIDUES_PER_BLOCK, RING_DEGREE } from '../../../protocol/secagg/block.ts';
 import { packValues } from '../../../protocol/secagg/packing.ts';
 import { CBD_POLYNOMIAL_BYTES, sampleCbd } from '../../../protocol/secagg/sampling.ts';
@@ -13,6 +17,7 @@ import { SEALED_SHARE_BYTES, sealedShareHash, sharesRoot } from '../../../protoc
 import { streamOf } from '../../unit/secagg-fixtures.ts';
 import type { Chronicle, Party } from './chronicle.ts';
 import { payloadOf } from './payload-bytes.ts';
+import { FEATURES } from './small-task.ts';
 
 export interface Committing {
   readonly dealer: Party;
@@ -57,7 +62,7 @@ export async function uploadAndCommit(
   const bytes = new Uint8Array(CBD_POLYNOMIAL_BYTES);
   random(bytes);
   sampleCbd(bytes, secret);
-  const values = packValues(trainedValues(request, weight), packing);
+  const values = packValues(await trainedValues(request, weight), packing);
   const residues = new Uint32Array((values.length / packing.valuesPerBlock) * RESIDUES_PER_BLOCK);
   ring.seal({ seed: fromHex(request.seed), secret, packing, values, fillRandom: random, out: residues });
   const shares = shareSecret(secret, holders, threshold, random);
@@ -86,11 +91,28 @@ export async function uploadAndCommit(
   return { ...upload, residues, shares };
 }
 
-function trainedValues({ task, base, place }: SealRequest, weight: number): Uint16Array {
-  const { clipNorm, valueBits, weightBound } = task.update;
+/** What the task's strategy sends, of a dealer whose training moves every weight by its place. */
+async function trainedValues({ task, base, place }: SealRequest, weight: number): Promise<Uint16Array> {
   const trained = base.weights.map((w, j) => w + 0.01 * (j + 1) * (place + 1) - 0.02);
+  const shape = shapeOf(task, FEATURES);
+  const { parts } = await strategyOf(task).contribute({
+    shape,
+    base: base.weights,
+    serverState: NO_STATE,
+    dealerState: NO_STATE,
+    features: Float32Array.from({ length: weight * FEATURES }, (_, i) => ((i * (place + 3)) % 5 === 0 ? 1 : 0)),
+    labels: Uint8Array.from({ length: weight }, (_, i) => i % 2),
+    weightFraction: weightFraction(weight, task.update.weightBound),
+    seed: new Uint8Array(32),
+    fillRandom: streamOf(`dealer ${place}`),
+    trainer: {
+      fit: async () => trained,
+      score: () => new Float32Array(weight),
+      clippedSum: () => expect.unreachable('no strategy of a synthetic history clips'),
+    },
+  });
   // all scored on the right side but one
   const histogram = { negatives: Uint32Array.of(1, 0, 1, 0), positives: Uint32Array.of(0, 0, 0, weight - 2) };
-  const update = clip(localUpdate(base.weights, trained), clipNorm);
-  return quantise(update, weightFraction(weight, weightBound), histogram, valueBits).values;
+  const vector = vectorOf(task, FEATURES);
+  return encodeUpdate(addNoise(quantise(parts, histogram, vector), vector, undefined), vector).values;
 }

@@ -19,7 +19,7 @@ import { claimContext, NO_PRIVACY_CAP, splitGrants } from '../../../protocol/con
 import { featureCount } from '../../../protocol/learning/features.ts';
 import { layoutOf, parameterCount } from '../../../protocol/learning/model.ts';
 import { packingOf, requirementOfTask } from '../../../protocol/learning/task.ts';
-import { vectorLength } from '../../../protocol/learning/update.ts';
+import { vectorOf } from '../../../protocol/learning/vector.ts';
 import { BUCKETS, selectionOf, stateOf } from '../../contracts/world.ts';
 import { memoryStore } from '../../unit/secagg-fixtures.ts';
 import { CACHE_DIR } from '../command.ts';
@@ -57,7 +57,7 @@ export async function startDealer(world: WireWorld, identity: Identity): Promise
   const anchoredRoot = standing?.root ?? (await consent(world, identity, chain));
   const { task, contract } = world;
   const parameters = parameterCount(layoutOf(task, featureCount(contract)));
-  const valueCount = vectorLength(parameters, task.evaluation.histogramBins, task.update.valueBits);
+  const valueCount = vectorOf(task, featureCount(contract)).length;
   const journal = memoryStore();
   const files = createPayloadFiles(join(world.directory, 'sealed', identity.address));
   const honest = await honestSealer();

@@ -138,6 +138,8 @@ export async function openWireWorld(changeTask: ChangeTask = () => undefined): P
     keyHolders,
     connect: (party) => connectFederation(chain.rpcUrl, at.federation, party.privateKey),
     async openRound() {
+      // an outcome shows a little before the run that it ends is over
+      await until(async () => !(await status()).running, 'the run before to end');
       const before = await observer.ledger.roundCount();
       await requestJson(`${coordinatorProcess.url}/v1/rounds`, {
         method: 'POST',

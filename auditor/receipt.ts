@@ -1,0 +1,178 @@
+// Audit of one customer's receipt: every check always, each named, from the file and a chain endpoint alone.
+import { recoverTypedStruct } from '../engines/chain/typed-data.ts';
+import { verifyPasskeySignature } from '../engines/keys/passkey.ts';
+import type { Hex } from '../protocol/bytes.ts';
+import { anchoredRoot } from '../protocol/consent/anchor.ts';
+import type { RelyingParty } from '../protocol/consent/assertion.ts';
+import { verifyAbsence, verifyPresence } from '../protocol/consent/linked-tree.ts';
+import type { DecodedEntry } from '../protocol/consent/log.ts';
+import {
+  entryOf,
+  indexFault,
+  pathFault,
+  promisedRoot,
+  type Receipt,
+  rootFault,
+  signatureFault,
+} from '../protocol/consent/receipt.ts';
+import type { ReceiptChain } from './receipt-chain.ts';
+
+export interface ReceiptCheck {
+  readonly id: 'place' | 'passkey' | 'dealer' | 'anchor' | 'log' | 'path' | 'witnesses' | `round ${number}`;
+  readonly holds: boolean;
+  /** What was found, in words. */
+  readonly finding: string;
+}
+
+export interface ReceiptReport {
+  readonly formatVersion: 'concordat/1/receipt-audit';
+  readonly federation: Hex;
+  readonly chainId: number;
+  readonly dealer: Hex;
+  readonly subject: Hex;
+  readonly seq: number;
+  readonly logIndex: number;
+  readonly withdrawal: boolean;
+  readonly checks: readonly ReceiptCheck[];
+  readonly checksFailed: number;
+}
+
+type Anchored = NonNullable<Receipt['anchored']>;
+
+/** @throws ConcordatError MESSAGE_* when the operation or the assertion does not decode */
+export function auditReceipt(receipt: Receipt, chain: ReceiptChain, relyingParty?: RelyingParty): ReceiptReport {
+  const entry = entryOf(receipt);
+  const { dealer, subject, seq, newDigest } = entry.operation;
+  const checks = [
+    checkPlace(receipt, chain),
+    checkPasskey(entry, relyingParty ?? receipt.relyingParty),
+    checkDealer(receipt, dealer, chain),
+    ...checkAnchored(receipt, entry, chain),
+    ...(receipt.rounds ?? []).map((round) => checkRound(round, entry, chain)),
+  ];
+  return {
+    formatVersion: 'concordat/1/receipt-audit',
+    federation: chain.federation,
+    chainId: chain.chainId,
+    dealer,
+    subject,
+    seq,
+    logIndex: receipt.logIndex,
+    withdrawal: newDigest === 0n,
+    checks,
+    checksFailed: checks.filter(({ holds }) => !holds).length,
+  };
+}
+
+const check = (id: ReceiptCheck['id'], fault: string | undefined, found: string): ReceiptCheck => ({
+  id,
+  holds: fault === undefined,
+  finding: fault ?? found,
+});
+
+function checkPlace({ place }: Receipt, { chainId, federation, registry }: ReceiptChain): ReceiptCheck {
+  const said = `federation ${place?.federation}, registry ${place?.registry} on chain ${place?.chainId}`;
+  const same = place?.chainId === chainId && place.federation === federation && place.registry === registry;
+  const fault = place === undefined ? 'the receipt does not say where it stands' : `the receipt speaks of ${said}`;
+  return check('place', same ? undefined : fault, said);
+}
+
+const SIGNATURE_FAULTS: Readonly<Record<string, string>> = {
+  assertion: 'the passkey did not sign this operation',
+  subject: 'the subject is not that of the key that signed',
+};
+
+function checkPasskey(entry: DecodedEntry, relyingParty: RelyingParty | undefined): ReceiptCheck {
+  if (relyingParty === undefined)
+    return check('passkey', 'no relying party in the receipt: give --rp-id, --origin', '');
+  const fault = signatureFault(entry, relyingParty, verifyPasskeySignature);
+  return check('passkey', fault && SIGNATURE_FAULTS[fault], `signed on pages of ${relyingParty.rpId}`);
+}
+
+function checkDealer(receipt: Receipt, dealer: Hex, { chainId, federation, dealers }: ReceiptChain): ReceiptCheck {
+  const root = promisedRoot(receipt);
+  if (receipt.promise === undefined || root === undefined) return check('dealer', 'the dealer has not signed it', '');
+  let signer: Hex | undefined;
+  try {
+    signer = recoverTypedStruct({ chainId, federation }, 'Receipts', { dealer, root }, receipt.promise.signature);
+  } catch {
+    // no signature at all: signed by nobody
+  }
+  if (signer !== dealer) return check('dealer', `signed by ${signer ?? 'nobody'}, not by ${dealer}`, '');
+  return check('dealer', dealers.has(dealer) ? undefined : `${dealer} was never a dealer`, `signed by ${dealer}`);
+}
+
+function checkAnchored(receipt: Receipt, entry: DecodedEntry, chain: ReceiptChain): ReceiptCheck[] {
+  const { anchored } = receipt;
+  if (anchored === undefined) return [check('anchor', 'not anchored yet: no more than the dealer’s word', '')];
+  const { operationCount } = anchored.anchor;
+  const log = anchored.log === undefined ? 'the receipt does not carry the log up to its anchor' : undefined;
+  const place = indexFault(receipt) && `the log does not lead from entry ${receipt.logIndex} to the anchor`;
+  return [
+    checkAnchor(anchored, entry, chain),
+    checkWitnesses(anchored, chain),
+    check('log', log ?? place, `entry ${receipt.logIndex} of ${operationCount}`),
+    checkPath(anchored, entry),
+  ];
+}
+
+function checkAnchor(anchored: Anchored, entry: DecodedEntry, chain: ReceiptChain): ReceiptCheck {
+  const { epoch } = anchored.anchor;
+  const found = chain.anchors.get(epoch);
+  if (found === undefined) return check('anchor', `epoch ${epoch} of this dealer is not on chain`, '');
+  if (rootFault(entry, anchored, found.root) !== undefined) {
+    return check(
+      'anchor',
+      `epoch ${epoch} has the root ${found.root} on chain, not ${anchoredRoot(anchored.anchor)}`,
+      '',
+    );
+  }
+  const next = chain.anchors.get(epoch + 1);
+  const standing = next === undefined ? 'current' : `superseded by epoch ${epoch + 1} at ${timeOf(next.atSeconds)}`;
+  return check('anchor', undefined, `epoch ${epoch}, anchored at ${timeOf(found.atSeconds)}, ${standing}`);
+}
+
+function checkWitnesses({ anchor, witnessSignatures = [] }: Anchored, chain: ReceiptChain): ReceiptCheck {
+  const signers = new Set<Hex>();
+  for (const signature of witnessSignatures) {
+    let signer: Hex;
+    try {
+      signer = recoverTypedStruct(
+        { chainId: chain.chainId, federation: chain.federation },
+        'Anchor',
+        anchor,
+        signature,
+      );
+    } catch {
+      return check('witnesses', 'a witness’s signature is none', '');
+    }
+    if (signer === anchor.dealer || !chain.witnesses.has(signer)) {
+      return check('witnesses', `co-signed by ${signer}, who was never a witness of this dealer’s anchors`, '');
+    }
+    signers.add(signer);
+  }
+  const { witnessQuorum } = chain;
+  const few = signers.size < witnessQuorum ? `${signers.size} witnesses, the quorum is ${witnessQuorum}` : undefined;
+  return check('witnesses', few, `co-signed by ${[...signers].join(', ')}`);
+}
+
+function checkPath(anchored: Anchored, entry: DecodedEntry): ReceiptCheck {
+  const fault = pathFault(entry, anchored);
+  const gone = entry.operation.newDigest === 0n;
+  const where = fault === 'membership' ? 'the bucket' : 'the subject';
+  const found = gone ? 'the subject is in no bucket' : 'the subject is a member of the bucket of its policy';
+  return check('path', fault && `no path from ${where} to the anchored roots`, found);
+}
+
+function checkRound(round: NonNullable<Receipt['rounds']>[number], entry: DecodedEntry, chain: ReceiptChain) {
+  const id = `round ${round.round}` as const;
+  const committed = chain.recordsRoots.get(round.round);
+  if (committed === undefined) return check(id, 'the dealer committed to nothing in this round', '');
+  if (committed !== round.recordsRoot) return check(id, `the dealer committed to ${committed}, not this root`, '');
+  const verify = round.used ? verifyPresence : verifyAbsence;
+  const word = round.used ? 'used' : 'not used';
+  const proven = verify(committed, entry.operation.subject, round.proof);
+  return check(id, proven ? undefined : `the proof does not show that the record was ${word}`, word);
+}
+
+const timeOf = (seconds: number): string => new Date(seconds * 1_000).toISOString();

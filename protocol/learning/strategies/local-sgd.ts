@@ -1,0 +1,96 @@
+// What the gradient strategies share at a dealer: some epochs of SGD from the base model, and the mean of what came out.
+import { z } from 'zod';
+import { type ClippedUpdate, clip, type LocalUpdate, localUpdate, weighted } from '../update.ts';
+import { weightsPart } from './parts.ts';
+import type {
+  Contribution,
+  FitInput,
+  LocalWork,
+  ServerRound,
+  Shape,
+  Strategy,
+  TaskFault,
+  Terms,
+  VectorPart,
+} from './strategy.ts';
+import { NO_STATE } from './strategy.ts';
+
+/** Fields of every strategy that trains at the dealer. */
+export const LOCAL_SGD = {
+  localEpochs: z.int().min(1).max(100),
+  batchSize: z.int().min(1).max(65_536),
+  learningRate: z.number().positive().max(10),
+};
+
+/** Of the step that the server takes: 1 is the mean of the dealers. */
+export const serverRate = z.number().positive().max(100);
+
+export interface LocalSgd {
+  readonly localEpochs: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+}
+
+/** Trains from the base model. `more` is what a strategy adds to the gradient. */
+export async function train(
+  work: LocalWork,
+  { localEpochs, batchSize, learningRate }: LocalSgd,
+  more: Pick<FitInput, 'proximal' | 'correction'> = {},
+): Promise<LocalUpdate> {
+  const { base, features, labels, seed, onEpoch } = work;
+  const trained = await work.trainer.fit({
+    weights: base,
+    features,
+    labels,
+    seed,
+    epochs: localEpochs,
+    batchSize,
+    learningRate,
+    ...more,
+    ...(onEpoch && { onEpoch }),
+  });
+  return localUpdate(base, trained);
+}
+
+export const clippedToTask = (update: LocalUpdate, work: LocalWork): ClippedUpdate =>
+  clip(update, work.shape.terms.update.clipNorm);
+
+/** The one part of a strategy that sends nothing but its update. */
+export const deltaParts = (shape: Shape): VectorPart[] => [weightsPart('delta', shape, shape.terms.update.clipNorm)];
+
+/** A strategy's dealer side when it sends nothing but its update. */
+export async function sendDelta(
+  work: LocalWork,
+  sgd: LocalSgd,
+  more?: Pick<FitInput, 'proximal' | 'correction'>,
+): Promise<Contribution> {
+  const update = clippedToTask(await train(work, sgd, more), work);
+  return { parts: [weighted(update.delta, work.weightFraction)], dealerState: NO_STATE };
+}
+
+/** Mean of a part over the dealers, weighted by their records. */
+export const meanOf = (round: ServerRound, part: number): Float64Array =>
+  (round.sums[part] ?? new Float64Array()).map((sum) => sum / round.totalWeightFraction);
+
+/** base + rate·step, rounded to float32 once. */
+export const moved = (base: Float32Array, step: Float64Array, rate = 1): Float32Array =>
+  base.map((weight, i) => weight + rate * (step[i] ?? 0));
+
+/** An explicit step of SGD overshoots when rate·curvature of its penalties reaches 1. */
+export function sgdFault({ model }: Terms, { learningRate }: LocalSgd, proximal = 0): TaskFault | undefined {
+  if (model.loss !== 'sigmoid-cross-entropy') {
+    return { path: 'model.loss', advice: 'this strategy descends on sigmoid-cross-entropy: name that loss' };
+  }
+  if (learningRate * (model.l2 + proximal) < 1) return undefined;
+  const penalties = proximal > 0 ? 'l2 + proximal' : 'l2';
+  const advice = `learningRate·(${penalties}) must be under 1, or every step overshoots: lower one of them`;
+  return { path: 'model.l2', advice };
+}
+
+/** A strategy that differs from FedAvg in the server's step alone. */
+export const withServerStep = (settings: LocalSgd, step: Strategy['step']): Strategy => ({
+  fault: (terms) => sgdFault(terms, settings),
+  parts: deltaParts,
+  contribute: (work) => sendDelta(work, settings),
+  step,
+});
