@@ -32,6 +32,7 @@ import { createAnchorProposer } from './consent/anchor-proposal.ts';
 import { createAnchoring } from './consent/anchoring.ts';
 import { openConsentBook } from './consent/book.ts';
 import { createForcedWithdrawals, watchForced } from './consent/forced.ts';
+import { createHistoryDesk } from './consent/history.ts';
 import { createInvitations } from './consent/invitations.ts';
 import { createQuotes } from './consent/quotes.ts';
 import { createReadiness } from './consent/readiness.ts';
@@ -202,11 +203,12 @@ export async function createEdgeNode(
     },
   });
 
+  const history = createHistoryDesk({ book, chain, task, chainNowSeconds });
   const app = createApp();
   const desk = createReceiptDesk({ book, chain, identity, relyingParty });
   app.use(createConsentRouter({ book, quotes, anchoring, desk, onChange: readiness.changed }));
   app.use(createReceiptRouter({ token, book, desk, anchoring, participations }));
-  app.use(createOperatorRouter({ token, gate, invitations, drill, participations }));
+  app.use(createOperatorRouter({ token, gate, invitations, drill, participations, history }));
   app.use(
     createStatusRouter(() => ({
       address: identity.address,

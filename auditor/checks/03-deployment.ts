@@ -28,7 +28,13 @@ export const deploymentCheck: Check = {
   },
 };
 
-const REGISTRY_EVENTS: ReadonlySet<EventName> = new Set(['Anchored', 'PoliciesAdmitted', 'SelectionAdmitted']);
+const REGISTRY_EVENTS: ReadonlySet<EventName> = new Set([
+  'Anchored',
+  'PoliciesAdmitted',
+  'SelectionAdmitted',
+  'ForcedWithdrawal',
+  'ForcedWithdrawalAcknowledged',
+]);
 const LEDGER_EVENTS: ReadonlySet<EventName> = new Set([
   'RoundOpened',
   'Committed',
@@ -66,8 +72,11 @@ function checkParameters({ history: { deployment, events } }: Evidence, tally: T
     expected: `${SECAGG.minCohort} or more`,
     got: minCohort,
   });
-  const reachable = keyHolderThreshold >= 1 && keyHolderThreshold <= holders.length;
-  tally.holds('key-holder threshold', reachable, { expected: `1 to ${holders.length}`, got: keyHolderThreshold });
+  const reachable = keyHolderThreshold >= SECAGG.minThreshold && keyHolderThreshold <= holders.length;
+  tally.holds('key-holder threshold', reachable, {
+    expected: `${SECAGG.minThreshold} to ${holders.length}`,
+    got: keyHolderThreshold,
+  });
   tally.holds('witness quorum', witnessQuorum >= 1, { expected: '1 or more', got: witnessQuorum });
   tally.holds('oldest metric', metricMaxAgeSeconds >= 1, { expected: '1 s or more', got: metricMaxAgeSeconds });
   for (const [i, { keyHolder, index }] of holders.entries())

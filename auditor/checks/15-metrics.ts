@@ -1,4 +1,5 @@
 // 15: accuracy and AUC on chain are those of the opened histogram: nobody reports their own.
+import { evaluationOf } from '../../protocol/learning/evaluation.ts';
 import { accuracyBpsOfHistogram, aucOfHistogram, histogramTotal } from '../../protocol/learning/metrics.ts';
 import type { Evidence } from '../evidence.ts';
 import { type Genesis, readGenesis } from '../genesis.ts';
@@ -39,6 +40,14 @@ async function checkMetrics(evidence: Evidence, genesis: Genesis, round: Audited
   }
   // a dealer measures on the records that it trains on, and commits to how many there are
   const committed = round.members.reduce((sum, { weight }) => sum + weight, 0);
-  tally.same(`${what}: records measured, against the weight committed`, histogramTotal(histogram), committed);
-  return `round ${round.round}: accuracy ${expected.accuracyBps} bps, AUC ${expected.aucBps} bps over ${histogramTotal(histogram)} records`;
+  if (genesis.vector.histogram === undefined) {
+    tally.same(`${what}: records measured, against the weight committed`, histogramTotal(histogram), committed);
+  } // else a sample was measured, with noise: how many they were is nobody's to know
+  const evaluation = evaluationOf(histogram);
+  const fifth = evaluation?.top.at(-1)?.captureBps ?? 0;
+  const more =
+    evaluation === undefined
+      ? ''
+      : `, calibration error ${evaluation.calibrationErrorBps} bps, ${fifth} bps of positives in the best fifth`;
+  return `round ${round.round}: accuracy ${expected.accuracyBps} bps, AUC ${expected.aucBps} bps over ${histogramTotal(histogram)} records${more}`;
 }

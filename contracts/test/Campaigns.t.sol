@@ -14,138 +14,150 @@ struct FuzzSelector {
     bytes4[] selectors;
 }
 
-library Verdict {
-    /// What was refused without a reason, and what was taken against properties `from` to `to`.
-    function requireUnbroken(Judge judge, uint256 from, uint256 to) internal view {
-        uint256 breached = judge.breached();
-        require(breached & 1 == 0, string.concat("refused, though every property allows it: ", judge.breachedBy(0)));
-        for (uint256 p = from; p <= to; p++) {
-            if (breached >> p & 1 == 0) continue;
-            bytes memory digits = abi.encodePacked(uint8(48 + p / 10), uint8(48 + p % 10));
-            revert(string.concat("P-", string(digits), ": ", judge.breachedBy(p)));
+/// A schedule of actions; one that is in it twice is taken twice as often.
+library Schedule {
+    function add(bytes4[] memory actions, bytes4 action, uint256 times) internal pure returns (bytes4[] memory longer) {
+        longer = new bytes4[](actions.length + times);
+        for (uint256 i = 0; i < longer.length; i++) {
+            longer[i] = i < actions.length ? actions[i] : action;
         }
     }
 }
 
 abstract contract Campaign {
-    Handler internal handler;
-
-    /// Some dealers have consent at the start, others not.
-    function setUp() external {
-        handler = new Handler();
-        for (uint256 i = 0; i < 4; i++) {
-            handler.mend(i);
-        }
-    }
-
     /// The handler alone: the contracts' own entry points are called through it.
     function targetContracts() external view returns (address[] memory targets) {
         targets = new address[](1);
-        targets[0] = address(handler);
+        targets[0] = address(_judge());
     }
 
-    /// An action named twice is taken twice as often.
-    function _target(bytes4[] memory actions) internal view returns (FuzzSelector[] memory targets) {
+    function targetSelectors() external view returns (FuzzSelector[] memory targets) {
         targets = new FuzzSelector[](1);
-        targets[0] = FuzzSelector(address(handler), actions);
+        targets[0] = FuzzSelector(address(_judge()), _schedule(new bytes4[](0)));
     }
 
-    function _requireUnbroken(uint256 from, uint256 to) internal view {
-        Verdict.requireUnbroken(handler, from, to);
+    function _judge() internal view virtual returns (Judge);
+
+    function _schedule(bytes4[] memory actions) internal view virtual returns (bytes4[] memory);
+
+    /// What was refused though every property allows it, and what was taken though one forbids it.
+    function _requireUnbroken() internal view {
+        uint256 breached = _judge().breached();
+        require(breached & 1 == 0, string.concat("refused, though every property allows it: ", _judge().breachedBy(0)));
+        for (uint256 p = 1; p < 64; p++) {
+            if (breached >> p & 1 == 0) continue;
+            bytes memory digits = abi.encodePacked(uint8(48 + p / 10), uint8(48 + p % 10));
+            revert(string.concat("P-", string(digits), ": ", _judge().breachedBy(p)));
+        }
     }
 }
 
-contract MembershipCampaign is Campaign {
+abstract contract FederationCampaign is Campaign {
+    Handler internal handler;
+
+    function setUp() external {
+        handler = new Handler();
+        handler.mend(0);
+    }
+
+    function _judge() internal view override returns (Judge) {
+        return handler;
+    }
+}
+
+contract MembershipCampaign is FederationCampaign {
+    using Schedule for bytes4[];
+
     function invariant_P01_P02_P03_P04() external view {
-        _requireUnbroken(1, 4);
+        _requireUnbroken();
         handler.checkMembership();
     }
 
-    function targetSelectors() external view returns (FuzzSelector[] memory) {
-        bytes4[] memory s = new bytes4[](15);
-        for (uint256 i = 0; i < 6; i++) s[i] = handler.membership.selector;
-        for (uint256 i = 6; i < 9; i++) s[i] = handler.office.selector;
-        for (uint256 i = 9; i < 13; i++) s[i] = handler.rotateKey.selector;
-        s[13] = handler.anchor.selector;
-        s[14] = handler.open.selector;
-        return _target(s);
+    function _schedule(bytes4[] memory actions) internal view override returns (bytes4[] memory) {
+        actions = actions.add(handler.membership.selector, 6);
+        actions = actions.add(handler.office.selector, 3);
+        actions = actions.add(handler.rotateKey.selector, 4);
+        actions = actions.add(handler.anchor.selector, 1);
+        actions = actions.add(handler.open.selector, 1);
+        return actions;
     }
 }
 
-contract ConsentCampaign is Campaign {
+contract ConsentCampaign is FederationCampaign {
+    using Schedule for bytes4[];
+
     function invariant_P05_P06_P07_P08_P09_P10() external view {
-        _requireUnbroken(5, 10);
+        _requireUnbroken();
         handler.checkConsent();
     }
 
-    function targetSelectors() external view returns (FuzzSelector[] memory) {
-        bytes4[] memory s = new bytes4[](19);
-        s[0] = handler.membership.selector;
-        s[1] = handler.office.selector;
-        for (uint256 i = 2; i < 6; i++) s[i] = handler.anchor.selector;
-        for (uint256 i = 6; i < 10; i++) s[i] = handler.claim.selector;
-        for (uint256 i = 10; i < 15; i++) s[i] = handler.select.selector;
-        s[15] = handler.pass.selector;
-        s[16] = handler.mend.selector;
-        s[17] = handler.open.selector;
-        s[18] = handler.commit.selector;
-        return _target(s);
+    function _schedule(bytes4[] memory actions) internal view override returns (bytes4[] memory) {
+        actions = actions.add(handler.membership.selector, 1);
+        actions = actions.add(handler.office.selector, 1);
+        actions = actions.add(handler.anchor.selector, 4);
+        actions = actions.add(handler.claim.selector, 4);
+        actions = actions.add(handler.select.selector, 5);
+        actions = actions.add(handler.mend.selector, 1);
+        actions = actions.add(handler.open.selector, 1);
+        actions = actions.add(handler.commit.selector, 1);
+        actions = actions.add(handler.pass.selector, 1);
+        return actions;
     }
 }
 
-contract RoundCampaign is Campaign {
+contract RoundCampaign is FederationCampaign {
+    using Schedule for bytes4[];
+
     function invariant_P11_P12_P13_P14_P15_P16_P17_P18_P19_P20_P22() external view {
-        _requireUnbroken(11, 22);
+        _requireUnbroken();
         handler.checkRounds();
     }
 
-    function targetSelectors() external view returns (FuzzSelector[] memory) {
-        bytes4[] memory s = new bytes4[](27);
-        s[0] = handler.membership.selector;
-        s[1] = handler.office.selector;
-        s[2] = handler.rotateKey.selector;
-        s[3] = handler.anchor.selector;
-        for (uint256 i = 4; i < 6; i++) s[i] = handler.open.selector;
-        for (uint256 i = 6; i < 10; i++) s[i] = handler.commit.selector;
-        for (uint256 i = 10; i < 12; i++) s[i] = handler.rally.selector;
-        for (uint256 i = 12; i < 15; i++) s[i] = handler.finalise.selector;
-        for (uint256 i = 15; i < 18; i++) s[i] = handler.publish.selector;
-        s[18] = handler.fail.selector;
-        for (uint256 i = 19; i < 22; i++) s[i] = handler.pass.selector;
-        for (uint256 i = 22; i < 26; i++) s[i] = handler.mend.selector;
-        s[26] = handler.select.selector;
-        return _target(s);
+    function _schedule(bytes4[] memory actions) internal view override returns (bytes4[] memory) {
+        actions = actions.add(handler.membership.selector, 1);
+        actions = actions.add(handler.office.selector, 1);
+        actions = actions.add(handler.rotateKey.selector, 1);
+        actions = actions.add(handler.anchor.selector, 1);
+        actions = actions.add(handler.select.selector, 1);
+        actions = actions.add(handler.mend.selector, 3);
+        actions = actions.add(handler.open.selector, 2);
+        actions = actions.add(handler.commit.selector, 4);
+        actions = actions.add(handler.rally.selector, 2);
+        actions = actions.add(handler.finalise.selector, 3);
+        actions = actions.add(handler.publish.selector, 3);
+        actions = actions.add(handler.fail.selector, 1);
+        actions = actions.add(handler.pass.selector, 2);
+        return actions;
     }
 }
 
-contract ForcedCampaign {
+contract ForcedCampaign is Campaign {
+    using Schedule for bytes4[];
+
     ForcedHandler private handler;
 
     function setUp() external {
         handler = new ForcedHandler();
     }
 
+    function _judge() internal view override returns (Judge) {
+        return handler;
+    }
+
     function invariant_P23_P24_P25_P26() external view {
-        Verdict.requireUnbroken(handler, 5, 26);
+        _requireUnbroken();
         handler.checkPending();
     }
 
-    function targetContracts() external view returns (address[] memory targets) {
-        targets = new address[](1);
-        targets[0] = address(handler);
-    }
-
-    function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory s = new bytes4[](10);
-        for (uint256 i = 0; i < 3; i++) s[i] = handler.force.selector;
-        for (uint256 i = 3; i < 5; i++) s[i] = handler.anchor.selector;
-        s[5] = handler.acknowledge.selector;
-        s[6] = handler.acknowledgeReturn.selector;
-        s[7] = handler.select.selector;
-        s[8] = handler.commit.selector;
-        s[9] = handler.office.selector;
-        targets = new FuzzSelector[](1);
-        targets[0] = FuzzSelector(address(handler), s);
+    function _schedule(bytes4[] memory actions) internal view override returns (bytes4[] memory) {
+        actions = actions.add(handler.force.selector, 3);
+        actions = actions.add(handler.anchor.selector, 2);
+        actions = actions.add(handler.acknowledge.selector, 1);
+        actions = actions.add(handler.acknowledgeReturn.selector, 1);
+        actions = actions.add(handler.select.selector, 1);
+        actions = actions.add(handler.commit.selector, 1);
+        actions = actions.add(handler.office.selector, 1);
+        return actions;
     }
 }
 
@@ -180,8 +192,18 @@ contract ReachTest {
             if (i % 20 == 10) handler.fail(seed);
         }
         string[12] memory names = [
-            "registerDealer", "registerWitness", "rotateKey", "anchor", "claim", "select",
-            "open", "commit", "finalise", "publish", "fail", "unpause"
+            "registerDealer",
+            "registerWitness",
+            "rotateKey",
+            "anchor",
+            "claim",
+            "select",
+            "open",
+            "commit",
+            "finalise",
+            "publish",
+            "fail",
+            "unpause"
         ];
         for (uint256 i = 0; i < names.length; i++) {
             _requireReach(handler, names[i]);

@@ -73,7 +73,8 @@ contract CommitTest is World {
 
     function testFuzz_P14_theCurrentRootAlone(uint8 given, uint8 current, uint8 selected) external {
         // 0 stands for no anchor, no selection
-        bytes32[3] memory roots = [bytes32(uint256(given) % 3), bytes32(uint256(current) % 3), bytes32(uint256(selected) % 3)];
+        bytes32[3] memory roots =
+            [bytes32(uint256(given) % 3), bytes32(uint256(current) % 3), bytes32(uint256(selected) % 3)];
         IConsentRegistry.Selection memory s = _anySelection();
         s.root = roots[2];
         standing.say(roots[1], 0, s);
@@ -96,7 +97,9 @@ contract CommitTest is World {
         if (!ok) Expect.refusedBy(ok, result, IRoundLedger.ConsentExpired.selector, "P-15: expiry");
     }
 
-    function testFuzz_P16_accuracyAttestedAndFresh(uint16 floor, uint16 accuracy, uint32 age, bool attested, uint8 near) external {
+    function testFuzz_P16_accuracyAttestedAndFresh(uint16 floor, uint16 accuracy, uint32 age, bool attested, uint8 near)
+        external
+    {
         accuracy %= 10_001;
         if (near & 1 == 1) floor = accuracy + floor % 3;
         if (near & 5 == 5 && floor > 0) floor--;
@@ -153,13 +156,15 @@ contract CommitTest is World {
     }
 
     function _open(bytes32 task, bytes32 base, uint32 epsilon, uint64 length) private {
-        bytes memory data = abi.encodeCall(ledger.openRound, (task, 1, 0, 1, base, epsilon, uint64(block.timestamp) + length));
+        bytes memory data =
+            abi.encodeCall(ledger.openRound, (task, 1, 0, 1, base, epsilon, uint64(block.timestamp) + length));
         _mustAs(parties[COORDINATOR], address(ledger), data);
     }
 
     /// To the latest round.
     function _commit(uint256 party, uint32 attempt, bytes32 root, uint32 weight) private returns (bool, bytes memory) {
-        bytes memory data = abi.encodeCall(ledger.commit, (ledger.roundCount(), attempt, root, ROOT, ROOT, ROOT, weight));
+        bytes memory data =
+            abi.encodeCall(ledger.commit, (ledger.roundCount(), attempt, root, ROOT, ROOT, ROOT, weight));
         return _as(parties[party], address(ledger), data);
     }
 

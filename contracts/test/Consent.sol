@@ -54,14 +54,23 @@ abstract contract Consent is World {
         set = new IConsentRegistry.Bucket[](count);
         for (uint256 i = 0; i < count; i++) {
             uint256 digest = i + 1;
-            set[i] = IConsentRegistry.Bucket(digest, keccak256(abi.encode("members", digest, salt)), uint64(1 + (digest * 7 + salt) % 13));
+            set[i] = IConsentRegistry.Bucket(
+                digest, keccak256(abi.encode("members", digest, salt)), uint64(1 + (digest * 7 + salt) % 13)
+            );
         }
         BucketTree.sort(set);
     }
 
     function _state(address dealer, uint64 epoch, uint256 set) internal pure returns (State memory) {
         bytes32 root = BucketTree.nodesOf(_bucketSet(set))[0];
-        return State(dealer, epoch, root, keccak256(abi.encode("subjects", epoch)), keccak256(abi.encode("log", epoch)), 10 * epoch);
+        return State(
+            dealer,
+            epoch,
+            root,
+            keccak256(abi.encode("subjects", epoch)),
+            keccak256(abi.encode("log", epoch)),
+            10 * epoch
+        );
     }
 
     function _rootOf(State memory s) internal pure returns (bytes32) {
@@ -83,8 +92,9 @@ abstract contract Consent is World {
         bytes32 typeHash = keccak256(
             "Anchor(address dealer,uint64 epoch,bytes32 bucketsRoot,bytes32 subjectsRoot,bytes32 logHead,uint64 operationCount)"
         );
-        bytes32 structHash =
-            keccak256(abi.encode(typeHash, s.dealer, s.epoch, s.bucketsRoot, s.subjectsRoot, s.logHead, s.operationCount));
+        bytes32 structHash = keccak256(
+            abi.encode(typeHash, s.dealer, s.epoch, s.bucketsRoot, s.subjectsRoot, s.logHead, s.operationCount)
+        );
         return keccak256(abi.encodePacked(hex"1901", domain, structHash));
     }
 
@@ -112,7 +122,8 @@ abstract contract Consent is World {
     }
 
     function _context(uint256 chainId, address verifyingContract, address dealer) internal pure returns (uint256) {
-        return uint256(keccak256(abi.encode(keccak256("concordat/1/policy-claim"), chainId, verifyingContract, dealer))) % Params.SCALAR_FIELD;
+        return uint256(keccak256(abi.encode(keccak256("concordat/1/policy-claim"), chainId, verifyingContract, dealer)))
+            % Params.SCALAR_FIELD;
     }
 
     function _signals(address dealer, Requirement memory r, uint256 validUntil, uint256 floor, uint256 cap)

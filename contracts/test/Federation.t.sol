@@ -42,7 +42,8 @@ contract FederationTest is World {
     }
 
     function testFuzz_P01_nobodyIsRegisteredTwice(address party) external {
-        bytes[2] memory calls = [abi.encodeCall(federation.registerDealer, (party)), abi.encodeCall(federation.registerWitness, (party))];
+        bytes[2] memory calls =
+            [abi.encodeCall(federation.registerDealer, (party)), abi.encodeCall(federation.registerWitness, (party))];
         for (uint256 i = 0; i < 2; i++) {
             bool known = i == 0 ? federation.isDealer(party) : federation.isWitness(party);
             (bool first, bytes memory result) = _as(parties[OPERATOR], address(federation), calls[i]);
@@ -52,9 +53,13 @@ contract FederationTest is World {
         }
     }
 
-    function testFuzz_P02_parametersAreThoseDeployed(uint16 cohort, uint8 threshold, uint8 quorum, uint32 age, bytes32 hash)
-        external
-    {
+    function testFuzz_P02_parametersAreThoseDeployed(
+        uint16 cohort,
+        uint8 threshold,
+        uint8 quorum,
+        uint32 age,
+        bytes32 hash
+    ) external {
         // half of the time close to the edge
         if (cohort % 2 == 0) cohort %= 6;
         if (threshold % 2 == 0) threshold %= 4;
@@ -96,14 +101,18 @@ contract FederationTest is World {
         bytes memory key = _publicKey(label % 4, size);
         bool lawful = false;
         for (uint256 i = 0; i < expected.length; i++) {
-            if (expected[i].keyHolder != who || size != PUBLIC_KEY_BYTES || expected[i].keyHash == keccak256(key)) continue;
+            if (expected[i].keyHolder != who || size != PUBLIC_KEY_BYTES || expected[i].keyHash == keccak256(key)) {
+                continue;
+            }
             lawful = true;
             expected[i].keyHash = keccak256(key);
             expected[i].keyEpoch++;
         }
         (bool ok, bytes memory result) = _as(who, address(federation), abi.encodeCall(federation.rotateKey, (key)));
         Expect.same(lawful, ok, result, "P-04: rotateKey");
-        require(keccak256(abi.encode(federation.keyHolders())) == keccak256(abi.encode(expected)), "P-04: another's key");
+        require(
+            keccak256(abi.encode(federation.keyHolders())) == keccak256(abi.encode(expected)), "P-04: another's key"
+        );
     }
 
     function testFuzz_P04_indicesInOrderForEver(uint8[12] calldata order) external {
@@ -127,7 +136,9 @@ contract FederationTest is World {
         address mistyped = parties[0];
         _operate(abi.encodeCall(federation.registerKeyHolder, (mistyped)));
         if (rotated) {
-            _mustAs(mistyped, address(federation), abi.encodeCall(federation.rotateKey, (_publicKey(77, PUBLIC_KEY_BYTES))));
+            _mustAs(
+                mistyped, address(federation), abi.encodeCall(federation.rotateKey, (_publicKey(77, PUBLIC_KEY_BYTES)))
+            );
         }
         address who = parties[replaced % 3 == 0 ? 0 : replaced % PARTIES];
         address successor = by % 8 == 0 ? address(0) : parties[by % PARTIES];
@@ -141,7 +152,9 @@ contract FederationTest is World {
         bytes memory data = abi.encodeCall(federation.replaceKeyHolder, (who, successor));
         (bool ok, bytes memory result) = _as(parties[OPERATOR], address(federation), data);
         Expect.same(lawful, ok, result, "P-04: replaceKeyHolder");
-        require(keccak256(abi.encode(federation.keyHolders())) == keccak256(abi.encode(expected)), "P-04: another index");
+        require(
+            keccak256(abi.encode(federation.keyHolders())) == keccak256(abi.encode(expected)), "P-04: another index"
+        );
     }
 
     function testFuzz_P04_notMoreThanThirtyTwo(uint8 count) external {

@@ -121,7 +121,8 @@ contract ForcedTest is Passkeys {
         returns (bool, bytes memory)
     {
         bytes memory operation = _encode(o);
-        return _send(operation, _assert(operation, customer), _membership(dealer, places, customer, places[customer].seq));
+        return
+            _send(operation, _assert(operation, customer), _membership(dealer, places, customer, places[customer].seq));
     }
 
     function _mustForce(uint256 customer) private {

@@ -14,9 +14,13 @@ contract GasTest is Passkeys {
     function test_gasOfMembership() external {
         address somebody = address(0xc0ffee254729296a45a3885639AC7E10F9d54979);
         _measure(OPERATOR, address(federation), abi.encodeCall(federation.registerDealer, (somebody)), "registerDealer");
-        _measure(OPERATOR, address(federation), abi.encodeCall(federation.registerKeyHolder, (somebody)), "registerKeyHolder");
+        _measure(
+            OPERATOR, address(federation), abi.encodeCall(federation.registerKeyHolder, (somebody)), "registerKeyHolder"
+        );
         bytes memory key = _anyKey();
-        _measure(FIRST_HOLDER, address(federation), abi.encodeCall(federation.rotateKey, (key)), "rotateKey (1,216 bytes)");
+        _measure(
+            FIRST_HOLDER, address(federation), abi.encodeCall(federation.rotateKey, (key)), "rotateKey (1,216 bytes)"
+        );
         _measure(OPERATOR, address(federation), abi.encodeCall(federation.pause, ()), "pause");
         _measure(OPERATOR, address(federation), abi.encodeCall(federation.unpause, ()), "unpause");
     }
@@ -29,8 +33,18 @@ contract GasTest is Passkeys {
         _measureClaim(1, 1, "admitPolicies, 1 policy (without the Groth16 check)");
         _measureClaim(1, 16, "admitPolicies, 16 policies (without the Groth16 check)");
         IConsentRegistry.Bucket[] memory buckets = _bucketSet(3);
-        _measure(0, address(registry), _selectCall(_requirement(0), BucketTree.prove(buckets, 1)), "admitSelection, 1 bucket of 8");
-        _measure(0, address(registry), _selectCall(_requirement(0), BucketTree.prove(buckets, 255)), "admitSelection, 8 buckets of 8, in place of another");
+        _measure(
+            0,
+            address(registry),
+            _selectCall(_requirement(0), BucketTree.prove(buckets, 1)),
+            "admitSelection, 1 bucket of 8"
+        );
+        _measure(
+            0,
+            address(registry),
+            _selectCall(_requirement(0), BucketTree.prove(buckets, 255)),
+            "admitSelection, 8 buckets of 8, in place of another"
+        );
     }
 
     function test_gasOfForcedWithdrawals() external {
@@ -47,7 +61,12 @@ contract GasTest is Passkeys {
         _mustAs(parties[0], address(registry), _anchorCall(s, _quorum(s)));
         IConsentRegistry.Departure[] memory departures = new IConsentRegistry.Departure[](1);
         departures[0] = _departure(parties[0], gone, 0);
-        _measure(7, address(registry), abi.encodeCall(registry.acknowledge, (parties[0], departures)), "acknowledge, 1 withdrawal");
+        _measure(
+            7,
+            address(registry),
+            abi.encodeCall(registry.acknowledge, (parties[0], departures)),
+            "acknowledge, 1 withdrawal"
+        );
     }
 
     function test_gasOfRounds() external {
@@ -102,12 +121,15 @@ contract GasTest is Passkeys {
     function _opening(bytes32 base) private view returns (bytes memory) {
         Requirement memory r = _requirement(0);
         return abi.encodeCall(
-            ledger.openRound, (TASK, r.required0, r.required1, uint8(r.minEvidence), base, 500, uint64(block.timestamp) + 3_600)
+            ledger.openRound,
+            (TASK, r.required0, r.required1, uint8(r.minEvidence), base, 500, uint64(block.timestamp) + 3_600)
         );
     }
 
     function _commitment(uint64 round, uint32 attempt, bytes32 root) private view returns (bytes memory) {
-        return abi.encodeCall(ledger.commit, (round, attempt, root, keccak256("payload"), keccak256("shares"), keccak256("records"), 10));
+        return abi.encodeCall(
+            ledger.commit, (round, attempt, root, keccak256("payload"), keccak256("shares"), keccak256("records"), 10)
+        );
     }
 
     function _set(uint64 round, uint256 size) private view returns (bytes memory) {
@@ -124,6 +146,8 @@ contract GasTest is Passkeys {
 
     function _publication(uint256 round) private view returns (bytes memory) {
         bytes32 model = keccak256(abi.encode("model", round));
-        return abi.encodeCall(ledger.publish, (uint64(round), model, keccak256("aggregate"), 9_300, 7_400, keccak256("transcript")));
+        return abi.encodeCall(
+            ledger.publish, (uint64(round), model, keccak256("aggregate"), 9_300, 7_400, keccak256("transcript"))
+        );
     }
 }

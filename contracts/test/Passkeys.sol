@@ -50,7 +50,8 @@ abstract contract Passkeys is Consent {
 
     function _subjectOf(address dealer, uint256 customer) internal pure returns (bytes32) {
         (uint256 x, uint256 y) = VM.publicKeyP256(_passkey(customer));
-        return keccak256(abi.encodePacked("concordat/1/subject", x, y, dealer, keccak256(abi.encode("nonce", customer))));
+        return
+            keccak256(abi.encodePacked("concordat/1/subject", x, y, dealer, keccak256(abi.encode("nonce", customer))));
     }
 
     /// RFC 8949 §4.2.1: the shortest form.
@@ -65,15 +66,32 @@ abstract contract Passkeys is Consent {
     function _encode(Operation memory o) internal pure returns (bytes memory) {
         bytes memory head = abi.encodePacked(hex"a9617675", "concordat/1/operation", hex"63", "seq", o.seq);
         bytes memory who = abi.encodePacked(
-            hex"65", "nonce", hex"5820", o.nonce, hex"66", "dealer", hex"54", o.dealer, hex"67", "subject", hex"5820", o.subject
+            hex"65",
+            "nonce",
+            hex"5820",
+            o.nonce,
+            hex"66",
+            "dealer",
+            hex"54",
+            o.dealer,
+            hex"67",
+            "subject",
+            hex"5820",
+            o.subject
         );
-        bytes memory digests =
-            abi.encodePacked(hex"69", "newDigest", hex"5820", o.newDigest, hex"69", "oldDigest", hex"5820", o.oldDigest);
-        bytes memory key = abi.encodePacked(hex"69", "publicKey", hex"5840", o.x, o.y, hex"6a", "recordHash", hex"5820", o.recordHash);
+        bytes memory digests = abi.encodePacked(
+            hex"69", "newDigest", hex"5820", o.newDigest, hex"69", "oldDigest", hex"5820", o.oldDigest
+        );
+        bytes memory key =
+            abi.encodePacked(hex"69", "publicKey", hex"5840", o.x, o.y, hex"6a", "recordHash", hex"5820", o.recordHash);
         return bytes.concat(head, who, digests, key);
     }
 
-    function _assert(bytes memory operation, uint256 customer) internal pure returns (IConsentRegistry.Assertion memory) {
+    function _assert(bytes memory operation, uint256 customer)
+        internal
+        pure
+        returns (IConsentRegistry.Assertion memory)
+    {
         return _assert(operation, customer, 5, "webauthn.get");
     }
 
@@ -139,7 +157,11 @@ abstract contract Passkeys is Consent {
         return _leaf(abi.encode(_subjectOf(dealer, customer), digest, next));
     }
 
-    function _peopleState(address dealer, uint64 epoch, Place[CUSTOMERS] memory places) internal pure returns (State memory s) {
+    function _peopleState(address dealer, uint64 epoch, Place[CUSTOMERS] memory places)
+        internal
+        pure
+        returns (State memory s)
+    {
         s = _state(dealer, epoch, 0);
         s.bucketsRoot = BucketTree.nodesOf(_bucketsOf(dealer, places))[0];
         s.subjectsRoot =

@@ -10,7 +10,9 @@ import {Dice} from "./Dice.sol";
 import {Expect} from "./Expect.sol";
 
 contract RegistryTest is Consent {
-    function testFuzz_P05_epochsAndLengths(uint64 epoch, uint64 first, uint64 second, bool sameHead, bool near) external {
+    function testFuzz_P05_epochsAndLengths(uint64 epoch, uint64 first, uint64 second, bool sameHead, bool near)
+        external
+    {
         unchecked {
             // wraps at both ends, which are edges too
             if (near) (epoch, second) = (epoch % 4, first - 1 + second % 3);
@@ -84,8 +86,15 @@ contract RegistryTest is Consent {
     }
 
     /// Whatever was withdrawn.
-    function testFuzz_P07_anchoredWhilePaused(uint8 dealer, bytes32 bucketsRoot, bytes32 subjectsRoot, uint64 operationCount) external {
-        State memory s = State(parties[dealer % DEALERS], 1, bucketsRoot, subjectsRoot, keccak256("log"), operationCount);
+    function testFuzz_P07_anchoredWhilePaused(
+        uint8 dealer,
+        bytes32 bucketsRoot,
+        bytes32 subjectsRoot,
+        uint64 operationCount
+    ) external {
+        State memory s = State(
+            parties[dealer % DEALERS], 1, bucketsRoot, subjectsRoot, keccak256("log"), operationCount
+        );
         _operate(abi.encodeCall(federation.pause, ()));
         (bool ok, bytes memory result) = _as(s.dealer, address(registry), _anchorCall(s, _quorum(s)));
         Expect.taken(ok, result, "P-07: anchor");

@@ -31,7 +31,8 @@ contract RoundsTest is Consent {
             uint256 task = steps[i] & 1;
             // no model at all, one that may be the last, one that never is
             uint256 which = (steps[i] >> 1) % 4;
-            bytes32 base = which == 0 ? bytes32(0) : which == 1 ? keccak256("another") : last[task] == 0 ? BASE : last[task];
+            bytes32 base =
+                which == 0 ? bytes32(0) : which == 1 ? keccak256("another") : last[task] == 0 ? BASE : last[task];
             (bool ok, bytes memory result) = _open(bytes32(task), base, _requirement(0), 0);
             Expect.same(base != 0 && (last[task] == 0 || base == last[task]), ok, result, "P-11: base");
             if (!ok || steps[i] & 128 == 0) continue;
@@ -67,16 +68,20 @@ contract RoundsTest is Consent {
         Expect.same(deadline > START && deadline <= START + WEEK, ok, result, "P-11: deadline");
     }
 
-    function testFuzz_P12_trainingAndEvidence(uint256 required0, uint256 required1, uint8 evidence, uint32 epsilon, uint8 near)
-        external
-    {
+    function testFuzz_P12_trainingAndEvidence(
+        uint256 required0,
+        uint256 required1,
+        uint8 evidence,
+        uint32 epsilon,
+        uint8 near
+    ) external {
         if (near & 1 == 1) required0 %= 1 << 97;
         if (near & 2 == 2) required1 %= 1 << 97;
         if (near & 4 == 4) required0 = (required0 << 16) % (1 << 96) | required0 % 2;
         if (near & 8 == 8) evidence %= 5;
         if (near & 16 == 16) epsilon = uint32(NO_CAP - 1) + epsilon % 4;
-        bool lawful = required0 < 1 << 96 && required1 < 1 << 96 && required0 % (1 << 16) != 0 && evidence > 0 && evidence < 4
-            && epsilon <= NO_CAP;
+        bool lawful = required0 < 1 << 96 && required1 < 1 << 96 && required0 % (1 << 16) != 0 && evidence > 0
+            && evidence < 4 && epsilon <= NO_CAP;
         (bool ok, bytes memory result) = _open(TASK, BASE, Requirement(required0, required1, evidence), epsilon);
         Expect.same(lawful, ok, result, "P-12: openRound");
     }
@@ -145,7 +150,9 @@ contract RoundsTest is Consent {
             uint256 what = (steps[i] >> 1) % 7;
             bytes memory data = what < 3
                 ? _setCall(round)
-                : what < 6 ? _publication(round, keccak256(abi.encode(i))) : abi.encodeCall(ledger.failRound, (round, ""));
+                : what < 6
+                    ? _publication(round, keccak256(abi.encode(i)))
+                    : abi.encodeCall(ledger.failRound, (round, ""));
             bool lawful = what < 3
                 ? was == IRoundLedger.Status.Open
                 : what < 6
@@ -209,7 +216,10 @@ contract RoundsTest is Consent {
         _gasOf(2, abi.encodeCall(ledger.commit, (1, 1, roots[2], BASE, BASE, BASE, 1)));
         uint256 costOfFew = _gasOf(0, ofFew);
         uint256 costOfMany = _gasOf(1, ofMany);
-        require(costOfFew == costOfMany, string.concat("P-21: the cost differs: ", VM.toString(costOfFew), ", ", VM.toString(costOfMany)));
+        require(
+            costOfFew == costOfMany,
+            string.concat("P-21: the cost differs: ", VM.toString(costOfFew), ", ", VM.toString(costOfMany))
+        );
     }
 
     function testFuzz_P22_theKeysItOpenedWith(uint8[6] calldata steps) external {
@@ -222,9 +232,8 @@ contract RoundsTest is Consent {
             if (steps[i] % 4 == 0 && registered < PARTIES - FIRST_HOLDER) {
                 address fresh = parties[FIRST_HOLDER + registered++];
                 _operate(abi.encodeCall(federation.registerKeyHolder, (fresh)));
-                (bool ok, bytes memory result) = _open(TASK, BASE, _requirement(0), 0);
+                (bool ok,) = _open(TASK, BASE, _requirement(0), 0);
                 Expect.refused(ok, "P-22: opened without a key");
-                (result);
                 _rotate(fresh, 100 + i);
             } else {
                 _rotate(parties[FIRST_HOLDER + steps[i] % HOLDERS], 100 + i);
@@ -237,7 +246,9 @@ contract RoundsTest is Consent {
     }
 
     function _rotate(address holder, uint256 label) private {
-        _mustAs(holder, address(federation), abi.encodeCall(federation.rotateKey, (_publicKey(label, PUBLIC_KEY_BYTES))));
+        _mustAs(
+            holder, address(federation), abi.encodeCall(federation.rotateKey, (_publicKey(label, PUBLIC_KEY_BYTES)))
+        );
     }
 
     function _reconsent(uint256 party, IConsentRegistry.Bucket[] memory buckets) private returns (bytes32) {
@@ -264,14 +275,21 @@ contract RoundsTest is Consent {
         require(ok, "P-21: refused");
     }
 
-    function _opening(bytes32 task, bytes32 base, Requirement memory r, uint32 epsilon) private view returns (bytes memory) {
+    function _opening(bytes32 task, bytes32 base, Requirement memory r, uint32 epsilon)
+        private
+        view
+        returns (bytes memory)
+    {
         uint64 deadline = uint64(block.timestamp) + 100;
         return abi.encodeCall(
             ledger.openRound, (task, r.required0, r.required1, uint8(r.minEvidence), base, epsilon, deadline)
         );
     }
 
-    function _open(bytes32 task, bytes32 base, Requirement memory r, uint32 epsilon) private returns (bool, bytes memory) {
+    function _open(bytes32 task, bytes32 base, Requirement memory r, uint32 epsilon)
+        private
+        returns (bool, bytes memory)
+    {
         return _as(parties[COORDINATOR], address(ledger), _opening(task, base, r, epsilon));
     }
 
@@ -280,7 +298,8 @@ contract RoundsTest is Consent {
     }
 
     function _commit(uint64 round, uint256 party, uint32 attempt) private {
-        bytes memory data = abi.encodeCall(ledger.commit, (round, attempt, roots[party], BASE, BASE, BASE, uint32(members[party])));
+        bytes memory data =
+            abi.encodeCall(ledger.commit, (round, attempt, roots[party], BASE, BASE, BASE, uint32(members[party])));
         _mustAs(parties[party], address(ledger), data);
     }
 

@@ -11,11 +11,12 @@ contract VerifierDouble is IPolicyVerifier {
         accepted = hash;
     }
 
-    function verifyProof(uint256[2] calldata a, uint256[2][2] calldata b, uint256[2] calldata c, uint256[23] calldata pub)
-        external
-        view
-        returns (bool)
-    {
+    function verifyProof(
+        uint256[2] calldata a,
+        uint256[2][2] calldata b,
+        uint256[2] calldata c,
+        uint256[23] calldata pub
+    ) external view returns (bool) {
         return keccak256(abi.encode(a, b, c, pub)) == accepted;
     }
 }

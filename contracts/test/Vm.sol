@@ -4,7 +4,6 @@ pragma solidity ^0.8.24;
 
 interface Vm {
     function addr(uint256 privateKey) external pure returns (address);
-    function chainId(uint256 id) external;
     function envOr(string calldata name, bytes calldata otherwise) external view returns (bytes memory);
     function getCode(string calldata artifact) external view returns (bytes memory);
     function prank(address sender) external;

@@ -45,7 +45,11 @@ abstract contract World {
         federation = Federation(_deploy("Federation", abi.encode(parties[OPERATOR], _parameters())));
         registry = ConsentRegistry(_deploy("ConsentRegistry", abi.encode(federation, verifier)));
         ledger = RoundLedger(_deploy("RoundLedger", abi.encode(federation, registry)));
-        _mustAs(parties[OPERATOR], address(federation), abi.encodeCall(federation.setContracts, (address(registry), address(ledger))));
+        _mustAs(
+            parties[OPERATOR],
+            address(federation),
+            abi.encodeCall(federation.setContracts, (address(registry), address(ledger)))
+        );
         _register();
     }
 
@@ -111,7 +115,9 @@ abstract contract World {
         for (uint256 i = 0; i < HOLDERS; i++) {
             address holder = parties[FIRST_HOLDER + i];
             _operate(abi.encodeCall(federation.registerKeyHolder, (holder)));
-            _mustAs(holder, address(federation), abi.encodeCall(federation.rotateKey, (_publicKey(i + 1, PUBLIC_KEY_BYTES))));
+            _mustAs(
+                holder, address(federation), abi.encodeCall(federation.rotateKey, (_publicKey(i + 1, PUBLIC_KEY_BYTES)))
+            );
         }
     }
 }

@@ -4,6 +4,7 @@ import { createEarlierRounds } from '../../engines/chain/earlier-rounds.ts';
 import type { RoundRecord } from '../../engines/chain/round-ledger.ts';
 import { sealingKeysOf } from '../../engines/chain/sealing-keys.ts';
 import { ConcordatError, type ErrorCode } from '../../protocol/errors.ts';
+import type { Evaluation } from '../../protocol/learning/evaluation.ts';
 import type { SealedSum } from '../aggregate/sum.ts';
 import type { AdmittedUpload } from '../intake/uploads.ts';
 import { type AnswerQuestion, askForAnswers } from '../key-holders/answers.ts';
@@ -29,6 +30,8 @@ export interface RoundOutcome {
   /** Of the model the round started from; basis points. */
   readonly accuracyBps: number;
   readonly aucBps: number;
+  /** Undefined for a round published just before a restart. */
+  readonly evaluation?: Evaluation;
   readonly timingsMs: Readonly<Record<string, number>>;
   /** Key-holders whose answers were off the polynomial: they lied, or a dealer gave them false shares. */
   readonly suspects: readonly number[];

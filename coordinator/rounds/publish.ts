@@ -1,5 +1,6 @@
 // The last step: from the opened sum to the next model, in the transcript and on chain.
 import type { RoundRecord } from '../../engines/chain/round-ledger.ts';
+import { type Evaluation, evaluationOf } from '../../protocol/learning/evaluation.ts';
 import { accuracyBpsOfHistogram, aucOfHistogram, type ScoreHistogram } from '../../protocol/learning/metrics.ts';
 import { decodeModel, encodeModel } from '../../protocol/learning/model.ts';
 import { serverStep } from '../../protocol/learning/server-optimiser.ts';
@@ -16,6 +17,11 @@ export interface PublishedMetrics {
   readonly aucBps: number;
 }
 
+export interface RoundEvaluation extends PublishedMetrics {
+  /** Of the same histogram, for whoever watches; undefined when it has one label only. */
+  readonly evaluation?: Evaluation;
+}
+
 /** @param weights records that each dealer of the set counts for */
 export async function publishModel(
   round: number,
@@ -24,15 +30,15 @@ export async function publishModel(
   opened: OpenedSum,
   weights: readonly number[],
   parts: RoundParts,
-): Promise<PublishedMetrics> {
-  const { model, metrics } = await nextModel(record, opened, weights, parts);
+): Promise<RoundEvaluation> {
+  const { model, metrics, evaluation } = await nextModel(record, opened, weights, parts);
   const entry = { type: 'model' as const, round, baseModel: record.baseModelHash, model, ...metrics };
   const transcriptHead = await parts.transcript.appendOnce(entry);
   const { aggregateHash } = sum;
   const receipt = await parts.ledger.publish({ round, modelHash: model, aggregateHash, ...metrics, transcriptHead });
   parts.gas('publish', receipt.gasUsed);
   parts.broadcast({ type: 'round-published', round });
-  return metrics;
+  return { ...metrics, ...(evaluation && { evaluation }) };
 }
 
 /** What the strategy carries from round to round is a file that the base model names: a killed coordinator has nothing to lose. */
@@ -51,7 +57,7 @@ async function nextModel(record: RoundRecord, opened: OpenedSum, weights: readon
   const carried = encodeState(next.state);
   const state = carried && (await transcript.putBlob(carried));
   const model = await transcript.putBlob(encodeModel({ layout, weights: next.weights, ...(state && { state }) }));
-  return { model, metrics: metricsOf(histogram, task) };
+  return { model, metrics: metricsOf(histogram, task), evaluation: evaluationOf(histogram) };
 }
 
 function metricsOf(histogram: ScoreHistogram, task: Task): PublishedMetrics {

@@ -1,9 +1,10 @@
-// The dealer's own door, behind the operator token: invitations to print, a customer's proof of use to hand out, and the
-// drill that shows a stale commit refused.
+// The dealer's own door, behind the operator token: invitations to print, a customer's history and proof of use to hand out,
+// and the drill that shows a stale commit refused.
 import express, { type Router } from 'express';
 import { requireOperator } from '../../kit/operator.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { hashField } from '../../protocol/messages/fields.ts';
+import type { HistoryDesk } from '../consent/history.ts';
 import type { Invitations } from '../consent/invitations.ts';
 import type { ConsentGate } from '../data/gate.ts';
 import type { Drill } from '../drill.ts';
@@ -15,6 +16,7 @@ export interface OperatorDoorParts {
   readonly invitations: Invitations;
   readonly drill: Drill;
   readonly participations: Participations;
+  readonly history: HistoryDesk;
 }
 
 export function createOperatorRouter(parts: OperatorDoorParts): Router {
@@ -30,6 +32,13 @@ export function createOperatorRouter(parts: OperatorDoorParts): Router {
     const subject = hashField.safeParse(request.params.subject);
     if (!subject.success) throw new ConcordatError('MESSAGE_MALFORMED', 'subject: 32 bytes of hex');
     response.json(await parts.participations.usageOf(subject.data));
+  });
+  router.get('/v1/subjects/:subject/history', operator, async (request, response) => {
+    const subject = hashField.safeParse(request.params.subject);
+    if (!subject.success) throw new ConcordatError('MESSAGE_MALFORMED', 'subject: 32 bytes of hex');
+    const { events, standing } = await parts.history(subject.data);
+    if (events.length === 0) throw new ConcordatError('NOT_FOUND', `no log entry of ${subject.data}`);
+    response.json({ events, standing: Object.fromEntries(standing) });
   });
   router.post('/v1/drills/stale-commit', operator, (_request, response) => {
     response.status(202).json(parts.drill.arm());

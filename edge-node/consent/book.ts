@@ -1,7 +1,9 @@
 // The dealer's consent book: takes signed rules in, keeps the log, and says whose record may be used.
 import { fromHex, type Hex } from '../../protocol/bytes.ts';
 import { type Access, type Decision, evaluate } from '../../protocol/consent/evaluate.ts';
+import type { SignedRecord } from '../../protocol/consent/history.ts';
 import { decodeEntry, type LogEntry } from '../../protocol/consent/log.ts';
+import { decodeOperation } from '../../protocol/consent/operation.ts';
 import { pendingReceipt, type Receipt } from '../../protocol/consent/receipt.ts';
 import { type ConsentRecord, decodeRecord } from '../../protocol/consent/record.ts';
 import { type ConsentState, verifyEntry } from '../../protocol/consent/state.ts';
@@ -40,6 +42,8 @@ export interface ConsentBook {
   indexOfOperation(operationHash: Hex): number | undefined;
   /** Of the subject's latest operation. */
   latestIndexOf(subject: Hex): number | undefined;
+  /** All that one subject signed, in log order, with the records this dealer has. */
+  signedBy(subject: Hex): SignedRecord[];
   /** undefined for a customer who never enrolled. */
   decide(customerId: string, access: Access): Decision | undefined;
   /** Everyone enrolled, with the decision for this access. */
@@ -160,6 +164,12 @@ export async function openConsentBook(options: ConsentBookOptions): Promise<Cons
       const index = latestIndex(ledger, customerId);
       return index === undefined ? undefined : receiptAt(ledger, index);
     },
+    signedBy: (subject) =>
+      ledger.entriesOf(subject).map(([logIndex, { operation, record }]) => ({
+        logIndex,
+        operation: decodeOperation(operation),
+        record: record.length === 0 ? undefined : record,
+      })),
     receiptAt: (index) => (index >= 0 && index < ledger.length ? receiptAt(ledger, index) : undefined),
     indexOfOperation: (operationHash) => ledger.indexOfOperation(fromHex(operationHash)),
     latestIndexOf: (subject) => ledger.latestIndexOf(subject),

@@ -1,5 +1,5 @@
 // The consent book's memory: the state of the log, and which customer stands behind which pseudonym.
-import { type Hex, toHex } from '../../protocol/bytes.ts';
+import { fromHex, type Hex, toHex } from '../../protocol/bytes.ts';
 import { type DecodedEntry, decodeEntry } from '../../protocol/consent/log.ts';
 import type { Policy } from '../../protocol/consent/policy.ts';
 import { decodeRecord, policyOfRecord } from '../../protocol/consent/record.ts';
@@ -73,6 +73,17 @@ export class ConsentLedger {
 
   entries(from: number, to: number): StoredConsent[] {
     return this.#entries.slice(from, to);
+  }
+
+  /** A scan: asked for one customer at a time, by a person. */
+  entriesOf(subject: Hex): [logIndex: number, entry: StoredConsent][] {
+    const wanted = Buffer.from(fromHex(subject));
+    return this.#entries.flatMap((entry, i): [number, StoredConsent][] =>
+      // the bytes of a subject occur in its own operations; a hash that holds them elsewhere does not exist
+      Buffer.from(entry.operation.buffer, entry.operation.byteOffset, entry.operation.byteLength).includes(wanted)
+        ? [[i, entry]]
+        : [],
+    );
   }
 
   indexOfOperation(operationHash: Uint8Array): number | undefined {

@@ -34,7 +34,7 @@ export function createDealerStates({ store, ledger, dealer }: DealerStateParts):
       if (value !== undefined) await store.write([{ put: keyOf(BUCKET, round, attempt), value }]);
     },
     async before(round, parameters) {
-      const rows = await store.list(`${BUCKET}/`, { reverse: true });
+      const rows = (await store.list(`${BUCKET}/`)).reverse();
       for (const [i, { key, value }] of rows.entries()) {
         const [from = 0, attempt = 0] = key.split('/').slice(1).map(Number);
         if (from >= round || !(await counted(from, attempt))) continue;

@@ -14,6 +14,9 @@ import { strategyOf } from './strategies/registry.ts';
 import { strategySchema } from './strategies/settings.ts';
 import { parseYaml } from './yaml.ts';
 
+/** An hour less than the contract allows a round: clocks differ. */
+const MAX_DEADLINE_MS = 1_000 * (LIMITS.maxRoundSeconds - 3_600);
+
 /** Below this a quantised update is noise. */
 const MIN_VALUE_BITS = 4;
 
@@ -49,7 +52,10 @@ const taskSchema = z.strictObject({
   model: modelSchema,
   strategy: strategySchema,
   rounds: count(10_000),
-  cohort: z.strictObject({ min: z.int().min(SECAGG.minCohort).max(SECAGG.maxDealers), deadlineMs: count(604_800_000) }),
+  cohort: z.strictObject({
+    min: z.int().min(SECAGG.minCohort).max(SECAGG.maxDealers),
+    deadlineMs: count(MAX_DEADLINE_MS),
+  }),
   update: z.strictObject({
     clipNorm: positive.max(1e6),
     /** Bits of one quantised value. */

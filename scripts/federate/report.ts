@@ -1,5 +1,6 @@
 // Everything a run has to say: what `--json` writes and the result screen shows.
 import type { Hex } from '../../protocol/bytes.ts';
+import type { Evaluation } from '../../protocol/learning/evaluation.ts';
 
 /** Ranking quality on the hold-out that no dealer has. */
 export interface Quality {
@@ -15,6 +16,8 @@ export interface RoundReport {
   /** Of the model the round started from, over the records in the round, by secure sum; basis points. */
   readonly accuracyBps: number;
   readonly aucBps: number;
+  /** Calibration and capture, from the same opened histogram. */
+  readonly evaluation?: Evaluation;
   readonly timingsMs: Readonly<Record<string, number>>;
   /** The slowest dealer's training time. */
   readonly trainingMs: number;

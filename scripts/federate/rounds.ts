@@ -87,6 +87,7 @@ export function roundReport(outcome: RoundOutcome, edges: readonly EdgeStatus[])
   );
   const trainingMs = Math.max(0, ...training);
   const totalMs = Object.values(outcome.timingsMs).reduce((a, b) => a + b, 0);
-  const { round, dealers, records, accuracyBps, aucBps, timingsMs } = outcome;
-  return { round, dealers, records, accuracyBps, aucBps, timingsMs, trainingMs, overheadMs: totalMs - trainingMs };
+  const { round, dealers, records, accuracyBps, aucBps, evaluation, timingsMs } = outcome;
+  const measured = { accuracyBps, aucBps, ...(evaluation && { evaluation }) };
+  return { round, dealers, records, ...measured, timingsMs, trainingMs, overheadMs: totalMs - trainingMs };
 }

@@ -45,20 +45,34 @@ function rounds(report: FederationReport): string {
   const phases = [...new Set(report.roundDetails.flatMap((r) => Object.keys(r.timingsMs)))];
   return table(
     [
-      ['round', 'dealers', 'records', 'AUC before', ...phases.map((p) => `${p} ms`), 'training ms', 'overhead ms'],
+      [
+        'round',
+        'dealers',
+        'records',
+        'AUC before',
+        'in best fifth',
+        'calibration error',
+        ...phases.map((p) => `${p} ms`),
+        'training ms',
+        'overhead ms',
+      ],
       ...report.roundDetails.map((r) => [
         `${r.round}`,
         `${r.dealers}`,
         `${r.records}`,
         (r.aucBps / 10_000).toFixed(4),
+        share(r.evaluation?.top.at(-1)?.captureBps),
+        share(r.evaluation?.calibrationErrorBps),
         ...phases.map((p) => `${Math.round(r.timingsMs[p] ?? 0)}`),
         `${Math.round(r.trainingMs)}`,
         `${Math.round(r.overheadMs)}`,
       ]),
     ],
-    ['right', 'right', 'right', 'right', ...phases.map(() => 'right' as const), 'right', 'right'],
+    ['right', 'right', 'right', 'right', 'right', 'right', ...phases.map(() => 'right' as const), 'right', 'right'],
   );
 }
+
+const share = (bps: number | undefined): string => (bps === undefined ? '–' : `${(bps / 100).toFixed(1)} %`);
 
 function costs(report: FederationReport): string {
   const n = (value: number) => Math.round(value).toLocaleString('en');

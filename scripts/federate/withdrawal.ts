@@ -12,7 +12,7 @@ import { decodeOperation } from '../../protocol/consent/operation.ts';
 import { verifyReceipt } from '../../protocol/consent/receipt.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { type DealersCustomers, submit } from './customers.ts';
-import type { RunningFederation } from './federation.ts';
+import type { Node, RunningFederation } from './federation.ts';
 import type { WithdrawalReport } from './report.ts';
 import { edgeStatus } from './rounds.ts';
 
@@ -72,6 +72,7 @@ export async function proveWithdrawal(
   const usage = await requestJson<RoundUsage[]>(`${dealer.url}/v1/subjects/${withdrawal.subject}/rounds`, {
     headers: { authorization: `Bearer ${dealer.token}` },
   });
+  await requireInHistory(dealer, withdrawal.subject);
   const roots = await committedRoots(running, dealer.address);
   for (const { round, used, recordsRoot, proof } of usage) {
     const verify = used ? verifyPresence : verifyAbsence;
@@ -95,6 +96,16 @@ export async function proveWithdrawal(
     usedInRounds,
     absentFromRounds,
   };
+}
+
+/** The customer’s own history says so too. */
+async function requireInHistory(dealer: Node, subject: Hex): Promise<void> {
+  const { events } = await requestJson<{ events: { kind: string; scene: string }[] }>(
+    `${dealer.url}/v1/subjects/${subject}/history`,
+    { headers: { authorization: `Bearer ${dealer.token}` } },
+  );
+  const withdrawn = events.some(({ kind, scene }) => kind === 'withdrawn' && scene === 'model-training');
+  if (!withdrawn) throw new ConcordatError('NOT_FOUND', `the history of ${subject} holds no withdrawal`);
 }
 
 /** Round -> the records root of the dealer's last commit, from chain events. */

@@ -35,7 +35,7 @@ export const THRESHOLD = 2;
 
 const ring = await createSealRing();
 export const sealer = createSealer({ ring });
-export const DOMAIN = { chainId: CHAIN_ID, federation: addressOf('federation') } as const;
+const DOMAIN = { chainId: CHAIN_ID, federation: addressOf('federation') } as const;
 
 /** By address: dealers sign their uploads for real, because everything about vouching hangs on that signature. */
 const DEALER_KEYS: ReadonlyMap<Hex, Hex> = new Map(

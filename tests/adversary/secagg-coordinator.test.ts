@@ -1,13 +1,17 @@
 // A lying coordinator over the wire: the test holds its key and plays it against real key-holder processes on a real chain.
-import { readFile, writeFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StoredUpdate } from '../../edge-node/seal/once.ts';
 import type { ChainConnection } from '../../engines/chain/connect.ts';
 import { signTypedStruct } from '../../engines/chain/typed-data.ts';
 import { createSimdRing } from '../../engines/ring/simd.ts';
+import { openStore } from '../../engines/store/store.ts';
+import { bindToLedger } from '../../key-holder/bound-store.ts';
+import { startChild } from '../../kit/child.ts';
 import { request } from '../../kit/http.ts';
 import { putFile } from '../../kit/put-file.ts';
+import { PACKAGE_ROOT } from '../../kit/sources.ts';
 import { type Hex, toHex } from '../../protocol/bytes.ts';
 import { decodeCbor, encodeCbor } from '../../protocol/codec.ts';
 import { NO_PRIVACY_CAP } from '../../protocol/consent/policy.ts';
@@ -207,4 +211,25 @@ describe('[AGG-8] a set that is not the chain’s', () => {
     const sum = await sumOf(fixed, fixed.set);
     expect(await ask({ ...fixed, round: fixed.round + 1 }, sum)).toBe('SET_REFUSED');
   });
+});
+
+test('a key-holder does not start on a folder of another ledger, and registers no key from it', async () => {
+  const [holder] = world.keyHolders;
+  if (holder === undefined) throw new Error('no key-holder');
+  const dir = join(world.directory, 'moved');
+  await cp(join(world.directory, 'key-holder-1', 'identity.json'), join(dir, 'identity.json'));
+  const store = await openStore(join(dir, 'store'));
+  await bindToLedger(store, chain.client.chainId, holder.identity.address);
+  await store.close();
+  const keyHash = async () => (await chain.federation.keyHolders())[0]?.keyHash;
+  const before = await keyHash();
+  const where = ['--dir', dir, '--rpc', world.chain.rpcUrl, '--federation', world.federation];
+  const started = startChild({
+    name: 'moved',
+    command: process.execPath,
+    args: [join(PACKAGE_ROOT, 'bin/concordat.mjs'), 'key-holder', ...where],
+    logFile: join(world.directory, 'logs', 'moved.log'),
+  });
+  await expect(started).rejects.toThrow(/belongs to ledger/);
+  expect(await keyHash()).toBe(before);
 });

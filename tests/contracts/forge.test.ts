@@ -14,7 +14,7 @@ const FORGE_TIMEOUT_MS = 400_000;
 
 const TESTS = join(PACKAGE_ROOT, 'contracts/test');
 const NAMES = await testNames();
-const CHOSEN = MUTANTS.filter(({ always }) => always || process.env['CONCORDAT_MUTANTS'] === 'all');
+const CHOSEN = MUTANTS.filter(({ always }) => always || process.env.CONCORDAT_MUTANTS === 'all');
 
 describe('the contracts as they are', () => {
   let verdicts: readonly Verdict[] = [];

@@ -116,7 +116,7 @@ function draw(numerator: bigint, denominator: bigint, count: number, seed: strin
   return Array.from({ length: count }, () => Number(gaussian.draw(words)));
 }
 
-const COUNT = 200_000;
+const COUNT = 100_000;
 
 test.each([
   [1n, 1n, 0.398942, 0.241971],

@@ -62,6 +62,8 @@ interface IFederation {
     function removeWitness(address witness) external;
     /// @notice Key-holders are never removed: the index of one is part of every share that was ever dealt.
     function registerKeyHolder(address keyHolder) external;
+    /// @notice For a mistyped address: gives its index to another. Refused once it had a key.
+    function replaceKeyHolder(address keyHolder, address successor) external;
     /// @notice Replaces the sender's sealing key. Taken while paused too: it lets the sender erase the key before.
     function rotateKey(bytes calldata publicKey) external;
     /// @notice The emergency brake: stops claims, selections, rounds, commits, sets and publications; never an anchor, nor

@@ -39,16 +39,24 @@ abstract contract FederationHandler is Judge {
         uint256 what = dice.roll(8);
         if (what < 2) {
             uint256 broken = mine | _rule(1, whom != address(0) && !isDealer[whom]);
-            if (_govern("registerDealer", who, abi.encodeCall(federation.registerDealer, (whom)), broken)) isDealer[whom] = true;
+            if (_govern("registerDealer", who, abi.encodeCall(federation.registerDealer, (whom)), broken)) {
+                isDealer[whom] = true;
+            }
         } else if (what < 3) {
             uint256 broken = mine | _rule(1, isDealer[whom]);
-            if (_govern("removeDealer", who, abi.encodeCall(federation.removeDealer, (whom)), broken)) isDealer[whom] = false;
+            if (_govern("removeDealer", who, abi.encodeCall(federation.removeDealer, (whom)), broken)) {
+                isDealer[whom] = false;
+            }
         } else if (what < 6) {
             uint256 broken = mine | _rule(1, whom != address(0) && !isWitness[whom]);
-            if (_govern("registerWitness", who, abi.encodeCall(federation.registerWitness, (whom)), broken)) isWitness[whom] = true;
+            if (_govern("registerWitness", who, abi.encodeCall(federation.registerWitness, (whom)), broken)) {
+                isWitness[whom] = true;
+            }
         } else if (what < 7) {
             uint256 broken = mine | _rule(1, isWitness[whom]);
-            if (_govern("removeWitness", who, abi.encodeCall(federation.removeWitness, (whom)), broken)) isWitness[whom] = false;
+            if (_govern("removeWitness", who, abi.encodeCall(federation.removeWitness, (whom)), broken)) {
+                isWitness[whom] = false;
+            }
         } else if (dice.oneIn(2)) {
             _registerKeyHolder(who, whom, mine, dice);
         } else {
@@ -65,12 +73,18 @@ abstract contract FederationHandler is Judge {
         if (what < 1) {
             if (_govern("pause", who, abi.encodeCall(federation.pause, ()), mine | _rule(20, !paused))) paused = true;
         } else if (what < 4) {
-            if (_govern("unpause", who, abi.encodeCall(federation.unpause, ()), mine | _rule(20, paused))) paused = false;
+            if (_govern("unpause", who, abi.encodeCall(federation.unpause, ()), mine | _rule(20, paused))) {
+                paused = false;
+            }
         } else if (what < 5) {
             uint256 broken = mine | _rule(1, whom != address(0));
-            if (_govern("setCoordinator", who, abi.encodeCall(federation.setCoordinator, (whom)), broken)) coordinator = whom;
+            if (_govern("setCoordinator", who, abi.encodeCall(federation.setCoordinator, (whom)), broken)) {
+                coordinator = whom;
+            }
         } else if (what < 6) {
-            if (_govern("transferOwnership", who, abi.encodeCall(federation.transferOwnership, (whom)), mine)) successor = whom;
+            if (_govern("transferOwnership", who, abi.encodeCall(federation.transferOwnership, (whom)), mine)) {
+                successor = whom;
+            }
         } else if (what < 7) {
             _acceptOwnership(dice.oneIn(2) ? successor : who);
         } else {
@@ -100,7 +114,9 @@ abstract contract FederationHandler is Judge {
     function checkMembership() external view {
         IFederation.Parameters memory p = federation.parameters();
         require(keccak256(abi.encode(p)) == keccak256(abi.encode(_parameters())), "P-02: a parameter moved");
-        require(federation.registry() == address(registry) && federation.ledger() == address(ledger), "P-03: bound anew");
+        require(
+            federation.registry() == address(registry) && federation.ledger() == address(ledger), "P-03: bound anew"
+        );
         require(federation.owner() == operator, "P-01: another operator");
         require(federation.coordinator() == coordinator, "P-01: another coordinator");
         require(federation.paused() == paused, "P-20: paused or not");
@@ -156,7 +172,9 @@ abstract contract FederationHandler is Judge {
 
     function _acceptOwnership(address who) private {
         if (who == address(0)) return;
-        if (!_govern("acceptOwnership", who, abi.encodeCall(federation.acceptOwnership, ()), _rule(1, who == successor))) return;
+        if (!_govern(
+                "acceptOwnership", who, abi.encodeCall(federation.acceptOwnership, ()), _rule(1, who == successor)
+            )) return;
         operator = who;
         successor = address(0);
     }

@@ -60,8 +60,8 @@ contract ForcedHandler is Passkeys, Judge {
         (bytes memory operation, bool genuine) = _anyOperation(dice, customer, seq, fault);
         IConsentRegistry.Assertion memory assertion = _anyAssertion(operation, customer, fault);
         IConsentRegistry.Membership memory m = _membership(dealer, places, customer, fault == 9 ? there ^ 1 : there);
-        bool lawful = genuine && (fault < 5 || fault > 9) && epoch > 0 && places[customer].digest != 0 && seq > there && seq > 0
-            && pendingSeq[customer] == 0;
+        bool lawful = genuine && (fault < 5 || fault > 9) && epoch > 0 && places[customer].digest != 0 && seq > there
+            && seq > 0 && pendingSeq[customer] == 0;
         bytes memory data = abi.encodeCall(IConsentRegistry.forceWithdraw, (operation, assertion, m));
         (bool ok,) = _as(parties[dice.roll(PARTIES)], address(registry), data);
         _judge(paused ? "force while paused" : "force", ok, _rule(23, lawful), 24);

@@ -154,7 +154,9 @@ abstract contract LedgerHandler is RegistryHandler {
         IRoundLedger.Round storage r = rounds[_recent(dice, IRoundLedger.Status.Open)];
         if (what == 0) to = r.deadline - (r.deadline > 0 ? dice.roll(2) : 0);
         if (what == 1) to = selections[parties[dice.roll(DEALERS)]][r.requirementKey].validUntil;
-        if (what == 2 && attestations[r.taskHash].attestedAt != 0) to = attestations[r.taskHash].attestedAt + METRIC_MAX_AGE + dice.roll(2);
+        if (what == 2 && attestations[r.taskHash].attestedAt != 0) {
+            to = attestations[r.taskHash].attestedAt + METRIC_MAX_AGE + dice.roll(2);
+        }
         if (to > block.timestamp && to < START + 40_000_000) VM.warp(to);
         VM.roll(block.number + 1);
     }
@@ -171,7 +173,9 @@ abstract contract LedgerHandler is RegistryHandler {
     function checkRound(uint64 round) public view {
         IRoundLedger.Round memory stored = ledger.roundOf(round);
         require(stored.keysHash == rounds[round].keysHash, "P-22: a round's keys");
-        require(stored.setHash == rounds[round].setHash && stored.setSize == rounds[round].setSize, "P-18: a round's set");
+        require(
+            stored.setHash == rounds[round].setHash && stored.setSize == rounds[round].setSize, "P-18: a round's set"
+        );
         require(keccak256(abi.encode(stored)) == keccak256(abi.encode(rounds[round])), "P-19: a round");
         bytes32 task = rounds[round].taskHash;
         require(ledger.lastModelOf(task) == models[task], "P-11: a task's last model");
@@ -205,8 +209,7 @@ abstract contract LedgerHandler is RegistryHandler {
 
     function _mend(uint256 party, uint256 set, Requirement memory r, IConsentRegistry.Claim memory c) private {
         address dealer = parties[party];
-        (bytes32 root, uint64 members) =
-            _consent(party, set, r, c.validUntil, c.accuracyFloorBps, c.privacyCapMilli);
+        (bytes32 root, uint64 members) = _consent(party, set, r, c.validUntil, c.accuracyFloorBps, c.privacyCapMilli);
         last[dealer] = _state(dealer, last[dealer].epoch + 1, set);
         setOf[dealer] = set;
         for (uint256 i = _bucketSet(set).length; i > 0; i--) {
@@ -217,10 +220,14 @@ abstract contract LedgerHandler is RegistryHandler {
     }
 
     function _open(address who, Opening memory o) private {
-        uint256 broken = _rule(11, who == coordinator && o.base != 0 && (models[o.task] == 0 || o.base == models[o.task]) && _isAhead(o.deadline))
-            | _rule(12, _mayAsk(o.r) && o.epsilon <= NO_CAP) | _rule(20, !paused) | _rule(22, _keysHash() != 0);
+        uint256 broken = _rule(
+            11,
+            who == coordinator && o.base != 0 && (models[o.task] == 0 || o.base == models[o.task])
+                && _isAhead(o.deadline)
+        ) | _rule(12, _mayAsk(o.r) && o.epsilon <= NO_CAP) | _rule(20, !paused) | _rule(22, _keysHash() != 0);
         bytes memory data = abi.encodeCall(
-            ledger.openRound, (o.task, o.r.required0, o.r.required1, uint8(o.r.minEvidence), o.base, o.epsilon, o.deadline)
+            ledger.openRound,
+            (o.task, o.r.required0, o.r.required1, uint8(o.r.minEvidence), o.base, o.epsilon, o.deadline)
         );
         (bool ok,) = _as(who, address(ledger), data);
         _judge("open", ok, broken);
@@ -262,16 +269,19 @@ abstract contract LedgerHandler is RegistryHandler {
 
     function _mayPublish(IRoundLedger.Round storage r, Publication memory p) private view returns (bool) {
         bool latest = models[r.taskHash] == 0 || models[r.taskHash] == r.baseModelHash;
-        return r.status == IRoundLedger.Status.Finalised && latest && p.model != 0 && p.accuracyBps <= 10_000 && p.aucBps <= 10_000;
+        return r.status == IRoundLedger.Status.Finalised && latest && p.model != 0 && p.accuracyBps <= 10_000
+            && p.aucBps <= 10_000;
     }
 
     /// The bits of model-training and a level of evidence, as docs/spec/02-contracts.md has them.
     function _mayAsk(Requirement memory r) private pure returns (bool) {
-        return r.required0 < 1 << 96 && r.required1 < 1 << 96 && r.required0 % (1 << 16) != 0 && r.minEvidence > 0 && r.minEvidence < 4;
+        return r.required0 < 1 << 96 && r.required1 < 1 << 96 && r.required0 % (1 << 16) != 0 && r.minEvidence > 0
+            && r.minEvidence < 4;
     }
 
     function _commit(address dealer, uint64 round, uint32 attempt, bytes32 root, uint32 weight) private {
-        uint256 broken = _mayCommit(dealer, round, attempt) | _consents(dealer, rounds[round], root, weight) | _rule(20, !paused);
+        uint256 broken =
+            _mayCommit(dealer, round, attempt) | _consents(dealer, rounds[round], root, weight) | _rule(20, !paused);
         bytes32 salt = keccak256(abi.encode(round, dealer, attempt));
         bytes memory data = abi.encodeCall(ledger.commit, (round, attempt, root, salt, ~salt, salt, weight));
         (bool ok,) = _as(dealer, address(ledger), data);
@@ -284,14 +294,19 @@ abstract contract LedgerHandler is RegistryHandler {
         return _rule(13, isDealer[dealer] && open_ && attempt > commitments[round][dealer].attempt);
     }
 
-    function _consents(address dealer, IRoundLedger.Round storage r, bytes32 root, uint32 weight) private view returns (uint256) {
+    function _consents(address dealer, IRoundLedger.Round storage r, bytes32 root, uint32 weight)
+        private
+        view
+        returns (uint256)
+    {
         IConsentRegistry.Selection storage s = selections[dealer][r.requirementKey];
         IRoundLedger.Attestation storage a = attestations[r.taskHash];
         bytes32 current = _anchored(dealer);
         bool accurate = s.accuracyFloorBps == 0
             || (a.round != 0 && block.timestamp <= a.attestedAt + METRIC_MAX_AGE && a.accuracyBps >= s.accuracyFloorBps);
-        return _rule(14, current != 0 && root == current && s.root == current) | _rule(15, block.timestamp < s.validUntil)
-            | _rule(16, accurate) | _rule(17, r.epsilonAfterMilli <= s.privacyCapMilli && weight > 0 && weight <= s.memberCount);
+        return _rule(14, current != 0 && root == current && s.root == current)
+            | _rule(15, block.timestamp < s.validUntil) | _rule(16, accurate)
+            | _rule(17, r.epsilonAfterMilli <= s.privacyCapMilli && weight > 0 && weight <= s.memberCount);
     }
 
     function _committed(uint64 round) private view returns (address[] memory set) {

@@ -12,7 +12,8 @@ import {FederationHandler} from "./FederationHandler.sol";
 abstract contract RegistryHandler is FederationHandler {
     mapping(address dealer => State) internal last;
     mapping(address dealer => uint256) internal setOf;
-    mapping(address dealer => mapping(bytes32 key => mapping(uint256 digest => IConsentRegistry.Claim))) internal claims;
+    mapping(address dealer => mapping(bytes32 key => mapping(uint256 digest => IConsentRegistry.Claim))) internal
+        claims;
     mapping(address dealer => mapping(bytes32 key => IConsentRegistry.Selection)) internal selections;
 
     function anchor(uint256 seed) external {
@@ -39,8 +40,8 @@ abstract contract RegistryHandler is FederationHandler {
         Proof memory p = _proof(seed);
         bool proven = !dice.oneIn(16);
         verifier.accept(proven ? _hashOf(p, signals) : bytes32(0));
-        uint256 broken = _rule(8, isDealer[dealer] && signals[0] == own && proven && _used(signals)) | _rule(20, !paused)
-            | _rule(9, _inRange(signals));
+        uint256 broken = _rule(8, isDealer[dealer] && signals[0] == own && proven && _used(signals))
+            | _rule(20, !paused) | _rule(9, _inRange(signals));
         (bool ok,) = _as(dealer, address(registry), _claimCall(p, signals));
         _judge("claim", ok, broken);
         if (ok) _storeClaims(dealer, signals);
@@ -64,7 +65,9 @@ abstract contract RegistryHandler is FederationHandler {
             for (uint256 k = 0; k < REQUIREMENTS && last[dealer].epoch != 0; k++) {
                 bytes32 key = _keyOf(_requirement(k));
                 bytes32 stored = keccak256(abi.encode(registry.selectionOf(dealer, key)));
-                require(stored == keccak256(abi.encode(selections[dealer][key])), "P-10: a selection is not the strictest");
+                require(
+                    stored == keccak256(abi.encode(selections[dealer][key])), "P-10: a selection is not the strictest"
+                );
                 uint256 digest = 1 + uint256(keccak256(abi.encode(block.timestamp, dealer, k))) % LARGEST_SET;
                 bytes32 claimed = keccak256(abi.encode(registry.claimOf(dealer, key, digest)));
                 require(claimed == keccak256(abi.encode(claims[dealer][key][digest])), "P-08: a claim nobody proved");
@@ -93,7 +96,11 @@ abstract contract RegistryHandler is FederationHandler {
         return parties[dice.oneIn(10) ? dice.roll(PARTIES) : dice.roll(DEALERS)];
     }
 
-    function _anyState(Dice memory dice, address dealer, uint256 set, uint256 fault) private view returns (State memory next) {
+    function _anyState(Dice memory dice, address dealer, uint256 set, uint256 fault)
+        private
+        view
+        returns (State memory next)
+    {
         State memory before = last[dealer];
         next = _state(dealer, before.epoch + 1, set);
         next.operationCount = before.operationCount + uint64(dice.roll(3));
@@ -105,7 +112,8 @@ abstract contract RegistryHandler is FederationHandler {
 
     function _follows(State memory next) private view returns (bool) {
         State storage before = last[next.dealer];
-        bool forked = before.epoch != 0 && next.operationCount == before.operationCount && next.logHead != before.logHead;
+        bool forked =
+            before.epoch != 0 && next.operationCount == before.operationCount && next.logHead != before.logHead;
         return next.epoch == before.epoch + 1 && next.operationCount >= before.operationCount && !forked;
     }
 
@@ -212,7 +220,11 @@ abstract contract RegistryHandler is FederationHandler {
     }
 
     /// Over another state, chain or federation; the malleable twin; or no signature at all.
-    function _forged(Dice memory dice, State memory s, uint256 fault, uint256 signer) private view returns (bytes memory) {
+    function _forged(Dice memory dice, State memory s, uint256 fault, uint256 signer)
+        private
+        view
+        returns (bytes memory)
+    {
         if (fault == 7) {
             (uint8 v, bytes32 r, bytes32 low) = VM.sign(keyOf(signer), _digestOf(s));
             uint256 order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
@@ -253,7 +265,11 @@ abstract contract RegistryHandler is FederationHandler {
         }
     }
 
-    function _claimed(address dealer, bytes32 key, IConsentRegistry.Bucket[] memory buckets) private view returns (uint256 chosen) {
+    function _claimed(address dealer, bytes32 key, IConsentRegistry.Bucket[] memory buckets)
+        private
+        view
+        returns (uint256 chosen)
+    {
         for (uint256 i = 0; i < buckets.length; i++) {
             if (claims[dealer][key][buckets[i].digest].proven) chosen |= 1 << i;
         }

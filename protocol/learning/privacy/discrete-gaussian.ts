@@ -15,6 +15,7 @@ export interface DiscreteGaussian {
 
 /** The largest integer whose square is at most n: Newton's method from above. */
 export function integerSquareRoot(n: bigint): bigint {
+  if (n === 0n) return 0n;
   let x = 1n;
   while (x * x <= n) x <<= 1n;
   for (;;) {

@@ -11,7 +11,6 @@ import {
   dropAnswers,
   fingerprintAs,
   giveUp,
-  holder,
   lie,
   openWith,
   plusOne,

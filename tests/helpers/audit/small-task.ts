@@ -2,7 +2,7 @@
 import { canonicalJson } from '../../../protocol/learning/canonical-json.ts';
 import { parseDataContract } from '../../../protocol/learning/data-contract.ts';
 import { featureCount } from '../../../protocol/learning/features.ts';
-import { parseTask } from '../../../protocol/learning/task.ts';
+import { parseTask, type Task } from '../../../protocol/learning/task.ts';
 
 const property = (
   name: string,
@@ -90,3 +90,9 @@ export const taskText = canonicalJson(taskDocument);
 const wideDocument = documentOf([{ units: 512, activation: 'tanh' }, { units: 512, activation: 'tanh' }, score]);
 export const wideTask = parseTask(JSON.stringify(wideDocument));
 export const wideTaskText = canonicalJson(wideDocument);
+
+/** The small task under another strategy. */
+export function smallTaskOf(strategy: object, model: object = {}): { readonly task: Task; readonly text: string } {
+  const text = canonicalJson(documentOf([score], strategy, model));
+  return { task: parseTask(text), text };
+}

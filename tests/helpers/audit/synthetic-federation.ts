@@ -13,7 +13,7 @@ import { addressNamed, type Chronicle, memoryChronicle, type Party, party } from
 import type { RawEvidence } from './raw-evidence.ts';
 import { contract, contractText, task, taskText, wideTask, wideTaskText } from './small-task.ts';
 import { type ConsentDesk, openConsentDesk, RELYING_PARTY } from './synthetic-consent.ts';
-import { runSyntheticRound } from './synthetic-round.ts';
+import { type RoundPlan, runSyntheticRound } from './synthetic-round.ts';
 import { type Trapdoor, trapdoorSetup } from './trapdoor-proofs.ts';
 
 const byAddress = (a: Party, b: Party): number => (a.address < b.address ? -1 : 1);
@@ -42,15 +42,21 @@ export async function syntheticFederation(): Promise<RawEvidence> {
   return chronicle.evidence();
 }
 
-/** One round of a sum of 17 blocks, with nothing of consent in it: for the checks of sum and opening alone. */
-export async function wideFederation(): Promise<RawEvidence> {
+/** One round of a sum of 17 blocks. */
+export const wideFederation = (): Promise<RawEvidence> => roundsWithoutConsent(wideTask, wideTaskText, 1);
+
+/** Rounds with nothing of consent in them: for the checks of sum, opening and model alone. */
+export async function roundsWithoutConsent(of: Task, text: string, rounds: number): Promise<RawEvidence> {
   const chronicle = await memoryFederation();
   await register(chronicle);
-  const base = writeGenesis(chronicle, wideTask, wideTaskText, TRAPDOOR);
+  let base: RoundPlan['base'] = writeGenesis(chronicle, of, text, TRAPDOOR);
   const set = DEALERS.map(({ address }) => address);
   const committing = DEALERS.map((dealer) => ({ dealer, root: toHex(sha256(utf8ToBytes(dealer.name))), weight: 5 }));
-  const plan = { ...OFFICES, task: wideTask, round: 1, base, committing, set, fingerprinting: set };
-  await runSyntheticRound(chronicle, await engines(), plan);
+  const made = await engines();
+  for (let round = 1; round <= rounds; round++) {
+    const plan = { ...OFFICES, task: of, round, base, committing, set, fingerprinting: set };
+    base = await runSyntheticRound(chronicle, made, plan);
+  }
   return chronicle.evidence();
 }
 

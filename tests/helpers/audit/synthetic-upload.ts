@@ -108,11 +108,18 @@ async function trainedValues({ task, base, place }: SealRequest, weight: number)
     trainer: {
       fit: async () => trained,
       score: () => new Float32Array(weight),
-      clippedSum: () => expect.unreachable('no strategy of a synthetic history clips'),
+      clippedSum: ({ weights, labels }) => ({
+        sum: Float64Array.from(weights, (_, j) => (j + place) * 1_000_000),
+        scores: new Float32Array(labels.length),
+      }),
     },
   });
   // all scored on the right side but one
-  const histogram = { negatives: Uint32Array.of(1, 0, 1, 0), positives: Uint32Array.of(0, 0, 0, weight - 2) };
   const vector = vectorOf(task, FEATURES);
+  const counted = vector.evaluation[0].length > 0;
+  const histogram = {
+    negatives: Uint32Array.from(counted ? [1, 0, 1, 0] : []),
+    positives: Uint32Array.from(counted ? [0, 0, 0, weight - 2] : []),
+  };
   return encodeUpdate(addNoise(quantise(parts, histogram, vector), vector, undefined), vector).values;
 }
