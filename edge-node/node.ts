@@ -25,6 +25,7 @@ import { vectorOf } from '../protocol/learning/vector.ts';
 import { accessNow } from './access.ts';
 import { createConsentRouter } from './api/consent.ts';
 import { createOperatorRouter } from './api/operator.ts';
+import { createPrivacyRouter } from './api/privacy.ts';
 import { createReceiptRouter } from './api/receipts.ts';
 import { createStatusRouter } from './api/status.ts';
 import { createRecordsCommitter } from './commitment.ts';
@@ -45,6 +46,7 @@ import { createFingerprintSigner } from './fingerprint.ts';
 import { createCoordinatorLink } from './link/link.ts';
 import { createParticipations } from './participation.ts';
 import { epsilonOfNextRound } from './privacy/budget.ts';
+import { createPrivacyLedger } from './privacy/ledger.ts';
 import { createRoundFollower } from './rounds.ts';
 import { createOneTimeSealer } from './seal/once.ts';
 import { createPayloadFiles } from './seal/payload-files.ts';
@@ -208,6 +210,8 @@ export async function createEdgeNode(
   const desk = createReceiptDesk({ book, chain, identity, relyingParty });
   app.use(createConsentRouter({ book, quotes, anchoring, desk, onChange: readiness.changed }));
   app.use(createReceiptRouter({ token, book, desk, anchoring, participations }));
+  const privacy = createPrivacyLedger({ task, participations, ledger: chain.ledger });
+  app.use(createPrivacyRouter({ token, privacy }));
   app.use(createOperatorRouter({ token, gate, invitations, drill, participations, history }));
   app.use(
     createStatusRouter(() => ({

@@ -128,6 +128,11 @@ contract Federation is IFederation, Ownable2Step, Pausable, EIP712 {
         emit KeyRotated(msg.sender, index, holder.keyEpoch, publicKey);
     }
 
+    /// The office is handed over, never left empty: a federation without an operator could be paused for ever.
+    function renounceOwnership() public view override onlyOwner {
+        revert OfficeNotEmptied();
+    }
+
     function pause() external onlyOwner {
         _pause();
     }

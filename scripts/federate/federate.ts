@@ -33,10 +33,11 @@ export async function federate(options: FederateOptions, started: Stoppable[]): 
   const customers = await enrol(run, running);
   await prove(run, running);
 
-  const half = withdrawalAfter(options.rounds);
-  await learn(run, running, 1, half ?? options.rounds);
+  const { rounds } = material.task;
+  const half = withdrawalAfter(rounds);
+  await learn(run, running, 1, half ?? rounds);
   const leaving = half === undefined ? undefined : await withdrawOne(run, running, material, customers);
-  if (half !== undefined) await learn(run, running, half + 1, options.rounds);
+  if (half !== undefined) await learn(run, running, half + 1, rounds);
 
   const access = await accessOfLastRound(running, material);
   const comparison = await compareModels(run, running, material, customers, access, leaving);

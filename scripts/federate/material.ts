@@ -63,12 +63,16 @@ export function rowsAt(rows: readonly Row[], indices: readonly number[]): Row[] 
 const text = async (path: string): Promise<string> => (await readFileOrExplain(path)).toString('utf8');
 
 /**
- * The example's task; for one's own data the same settings, on its label. Rounds and cohort follow the command line, and
+ * The example's task, or the one named; for one's own data the same settings, on its label. Rounds and cohort follow the command line, and
  * the packing is the densest that the sum of so many dealers fits.
  */
 async function taskFor(contract: DataContract, own: boolean, options: FederateOptions): Promise<string> {
-  const document = parse(await text(join(COIL2000, 'task.yaml')));
-  document.rounds = options.rounds;
+  const source = await text(options.task ?? join(COIL2000, 'task.yaml'));
+  parseTask(source); // a fault in it is reported as it stands in the file
+  const document = parse(source);
+  document.rounds = options.rounds ?? document.rounds;
+  document.dataContract.file = 'contract.yaml';
+  if ('dealers' in document.strategy) document.strategy.dealers = options.dealers;
   document.cohort.min = Math.min(document.cohort.min, options.dealers);
   document.update.packing = choosePacking(options.dealers, document.update.valueBits);
   if (own) {

@@ -5,8 +5,11 @@ export interface FederateOptions {
   /** Bring your own: a CSV and its data contract, instead of the example's. */
   readonly data?: string;
   readonly contract?: string;
+  /** Another task than the example's: its model, strategy and evaluation. */
+  readonly task?: string;
   readonly dealers: number;
-  readonly rounds: number;
+  /** As many as the task says when left out. */
+  readonly rounds?: number;
   readonly seed: number;
   readonly keyHolders: number;
   readonly threshold: number;

@@ -287,3 +287,12 @@ describe('parameters and contracts', () => {
     await bind(twin.address, ledger.address);
   });
 });
+
+test('[P-01] the operator hands its office over, and cannot leave it empty', async () => {
+  const operator = await world.party('operator');
+  await expectRefusal(
+    operator.client.send(federationAt(world.at.federation), 'renounceOwnership', []),
+    'OfficeNotEmptied',
+  );
+  expect(await operator.federation.operator()).toBe(operator.address);
+});

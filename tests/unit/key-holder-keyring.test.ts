@@ -6,7 +6,6 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sealingKeysFrom } from '../../engines/keys/sealing.ts';
 import { openKeyFiles } from '../../key-holder/keys/key-files.ts';
 import { createKeyring, type KeysOnChain } from '../../key-holder/keys/keyring.ts';
-import { erasable, mustRotate } from '../../key-holder/keys/plan.ts';
 import { equalBytes, keccak256, toHex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { codeOf, memoryStore } from './secagg-fixtures.ts';
@@ -76,20 +75,6 @@ const fileNames = async () => (await readdir(join(directory, 'keys'))).sort();
 const seedOf = async (epoch: number) => new Uint8Array(await readFile(join(directory, 'keys', `${epoch}.key`)));
 const publicKeyUnder = (keyring: Awaited<ReturnType<typeof start>>, round: number) =>
   keyring.withKeys(round, async ({ publicKey }) => publicKey);
-
-describe('the rule', () => {
-  const round = (epoch: number, over: boolean) => ({ round: 1, epoch, over });
-  test('a key is replaced when a round opened under it is over, and not for another\u2019s', () => {
-    expect(mustRotate(2, [])).toBe(false);
-    expect(mustRotate(2, [round(2, false), round(1, true)])).toBe(false);
-    expect(mustRotate(2, [round(2, false), round(2, true)])).toBe(true);
-  });
-  test('what is erased is older than the key in force and under no round that goes on', () => {
-    expect(erasable([1, 2, 3, 4], 3, [round(1, false), round(2, true)])).toEqual([2]);
-    expect(erasable([1, 2, 3, 4], 3, [round(1, true), round(2, false)])).toEqual([1]);
-    expect(erasable([3, 4], 3, [])).toEqual([]);
-  });
-});
 
 describe('a key', () => {
   test('is made, on disk for its owner only, and registered before anything else', async () => {

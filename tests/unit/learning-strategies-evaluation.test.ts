@@ -33,17 +33,28 @@ test('groups hold every record once, 1.0 in the last, also when bins do not divi
 });
 
 test('the best fifth of a perfect score holds up to all positives, of a useless one its fifth', () => {
-  const scores = Float32Array.from({ length: 100 }, (_, i) => i / 100);
-  const perfect = histogramOf(scores, scores.map((score) => (score >= 0.9 ? 1 : 0)), 100);
+  const scores = Float32Array.from({ length: 100 }, (_, i) => (i + 0.5) / 100);
+  const perfect = histogramOf(
+    scores,
+    scores.map((_, i) => (i >= 90 ? 1 : 0)),
+    100,
+  );
   expect(topShare(perfect, 2_000)).toEqual({ shareBps: 2_000, captureBps: 10_000, lift: 5 });
   expect(topShare(perfect, 500)).toEqual({ shareBps: 500, captureBps: 5_000, lift: 10 });
-  const useless = histogramOf(new Float32Array(100).fill(0.3), scores.map((_, i) => (i % 4 === 0 ? 1 : 0)), 100);
+  const useless = histogramOf(
+    new Float32Array(100).fill(0.3),
+    scores.map((_, i) => (i % 4 === 0 ? 1 : 0)),
+    100,
+  );
   expect(topShare(useless, 2_000)).toEqual({ shareBps: 2_000, captureBps: 2_000, lift: 1 });
 });
 
 test('without ties it is the count of hits', () => {
   const { scores, labels } = honest(400);
-  const order = Float32Array.from(scores, (_, i) => [...scores].filter((score) => score < (scores[i] ?? 0)).length / 400);
+  const order = Float32Array.from(
+    scores,
+    (_, i) => [...scores].filter((score) => score < (scores[i] ?? 0)).length / 400,
+  );
   const capture = topShare(histogramOf(order, labels, 400), 2_000).captureBps;
   const positives = labels.reduce((a, b) => a + b, 0);
   expect(capture).toBe(Math.floor((10_000 * hitsAtTop(order, labels, 80)) / positives));

@@ -23,11 +23,11 @@ const DEEP: Layer[] = [
   { units: 1, activation: 'sigmoid' },
 ];
 
-const sizeOf = (layers: readonly Layer[]): number =>
-  layers.reduce(([inputs, size], { units }) => [units, size + (inputs + 1) * units] as const, [
-    FEATURES,
-    0,
-  ] as const)[1];
+function sizeOf(layers: readonly Layer[]): number {
+  let [inputs, size] = [FEATURES as number, 0];
+  for (const { units } of layers) [inputs, size] = [units, size + (inputs + 1) * units];
+  return size;
+}
 
 function example(layers: readonly Layer[], rows: number, seed = 'ghost') {
   const prng = createPrng(new TextEncoder().encode(seed), 'test');

@@ -121,6 +121,13 @@ test('no exact count leaves with a noisy sum', () => {
   }
 });
 
+test('values too narrow for the noise are refused before anybody trains', () => {
+  for (const task of [fedSgdTask(), ridgeTask()]) {
+    const narrow = { ...task, update: { ...task.update, valueBits: 6 } };
+    expect(() => vectorOf(narrow, FEATURES)).toThrow(expect.objectContaining({ code: 'TASK_INVALID' }));
+  }
+});
+
 test('counts with noise become counts: never negative, their total kept, exact ones untouched', () => {
   expect([...consistentCounts(Float64Array.from([5, 0, 7]))]).toEqual([5, 0, 7]);
   const noisy = Float64Array.from([100.4, -8, 3, -2, 50.6]);

@@ -49,6 +49,7 @@ interface IFederation {
     /// Key-holder `index` (from 1) has no key, or is yet to be registered for the threshold to be met.
     error KeyMissing(uint256 index);
     error TooManyKeyHolders(uint256 most);
+    error OfficeNotEmptied();
     error KeyHolderActive(address keyHolder);
     error AlreadyRegistered(address party);
     error NotRegistered(address party);

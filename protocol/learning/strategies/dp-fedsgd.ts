@@ -55,7 +55,9 @@ const countersOf = ({ evaluationShare }: DpFedSgdSettings, { evaluation }: Terms
   evaluationShare === 0 ? 0 : 2 * evaluation.histogramBins;
 
 /** Values are levels themselves: the noise is whole levels too. */
-function partsOf(settings: DpFedSgdSettings, { terms, parameters }: Shape): VectorPart[] {
+function partsOf(settings: DpFedSgdSettings, shape: Shape): VectorPart[] {
+  const { terms, parameters } = shape;
+  releaseOf(settings, shape); // refused here, where every party starts
   const level = { step: 1, bits: terms.update.valueBits, signed: true };
   return [
     { name: 'gradient', length: parameters, ...level },

@@ -35,7 +35,7 @@ const JOINT_NORM = Math.SQRT2;
 
 export const dpRidge = (settings: DpRidgeSettings): Strategy => ({
   fault: dpRidgeFault,
-  parts: partsOf,
+  parts: (shape) => partsOf(settings, shape),
   release: (shape) => releaseOf(settings, shape),
   contribute: async (work) => contribute(releaseOf(settings, work.shape), work),
   // the model that a one-round task starts from is the same for everybody: nothing to measure
@@ -55,7 +55,9 @@ function dpRidgeFault({ model, privacy, rounds }: Terms): TaskFault | undefined 
   return undefined;
 }
 
-function partsOf({ terms, features }: Shape): VectorPart[] {
+function partsOf(settings: DpRidgeSettings, shape: Shape): VectorPart[] {
+  const { terms, features } = shape;
+  releaseOf(settings, shape); // refused here, where every party starts
   const level = { step: 1, bits: terms.update.valueBits, signed: true };
   return [
     { name: 'gram', length: triangleLength(features + 1), ...level },

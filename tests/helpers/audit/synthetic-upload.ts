@@ -1,5 +1,4 @@
 // What one synthetic dealer does in a round: trains a little, seals with the ring engine, shares its key, uploads and commits.
-import { expect } from 'vitest';
 import { signTypedStruct } from '../../../engines/chain/typed-data.ts';
 import type { Ring } from '../../../engines/ring/ring.ts';
 import { fromHex, type Hex, sha256, toHex, utf8ToBytes } from '../../../protocol/bytes.ts';
