@@ -1,5 +1,5 @@
-// A whole federation's learning in one process: train, quantise, add, read, step. Only the cryptography is left out, and the sum
-// is taken in the clear.
+// A whole federation's learning in one process: train, quantise, add, read, step. Only the cryptography is left out, and the
+// noise of a task with a privacy budget: what it costs is the distance to this. The sum is taken in the clear.
 import { randomFillSync } from 'node:crypto';
 import type { Trainer } from '../engines/tensor/train.ts';
 import { utf8ToBytes } from '../protocol/bytes.ts';
@@ -95,8 +95,9 @@ async function takePart({ task, features, trainer }: Simulation, dealer: Example
     fillRandom: randomFillSync,
     trainer,
   });
-  const scores = trainer.score(moment.base, dealer.features);
-  const counts = histogramOf(scores, dealer.labels, task.evaluation.histogramBins);
+  const [{ length: bins }] = vector.evaluation; // none when the strategy sends its own counts
+  const scores = bins > 0 ? trainer.score(moment.base, dealer.features) : [];
+  const counts = histogramOf(scores, dealer.labels, bins);
   const noisy = update.addNoise(update.quantise(parts, counts, vector), vector, undefined);
   return { values: update.encodeUpdate(noisy, vector).values, dealerState };
 }

@@ -45,7 +45,7 @@ export function clippedSum(model: TaskDocument['model'], layout: ModelLayout, in
 }
 
 /** L2 norm of every row's gradient: |g|² = Σ over layers (|input|² + 1)·|delta|². */
-export function ghostNorms(layers: readonly LayerSignals[], rows: number): Float64Array {
+function ghostNorms(layers: readonly LayerSignals[], rows: number): Float64Array {
   const squares = new Float64Array(rows);
   for (const { inputs, units, activations, deltas } of layers) {
     for (let r = 0; r < rows; r++) {
@@ -68,7 +68,7 @@ function clipFactors(layers: readonly LayerSignals[], rows: number, clipNorm: nu
 }
 
 /** Forward and back through the network: as `descend`, but nothing is summed over rows. */
-export function signalsOf(
+function signalsOf(
   network: ReturnType<typeof createNetwork>,
   positiveWeight: number,
   matrix: Float32Array,

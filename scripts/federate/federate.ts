@@ -1,5 +1,6 @@
 // The main job, told in order: check, build, start, enrol, prove, learn, withdraw, learn on, compare, audit.
 import { mkdir } from 'node:fs/promises';
+import { connectFederation } from '../../engines/chain/connect.ts';
 import { type Access, evaluate } from '../../protocol/consent/evaluate.ts';
 import { NO_PRIVACY_CAP } from '../../protocol/consent/policy.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
@@ -86,19 +87,25 @@ const withdrawOne = (
 const proveLeaving = (running: RunningFederation, leaving: Leaving, after: number): Promise<WithdrawalReport> =>
   proveWithdrawal(running, leaving.customers, leaving.withdrawal, after);
 
-function accessAt(material: Material, attestedAccuracyBps: number | undefined): Access {
+function accessAt(
+  material: Material,
+  attestedAccuracyBps: number | undefined,
+  epsilonAfterMilli = NO_PRIVACY_CAP,
+): Access {
   return {
     requirement: requirementOfTask(material.task, material.contract),
     nowSeconds: Math.floor(Date.now() / 1000),
     attestedAccuracyBps,
-    epsilonAfterMilli: NO_PRIVACY_CAP,
+    epsilonAfterMilli,
   };
 }
 
-/** The last round was committed under the accuracy attested by the round before it. */
+/** The last round was committed under the accuracy attested by the round before it, and under its own epsilon. */
 async function accessOfLastRound(running: RunningFederation, material: Material): Promise<Access> {
   const rounds = published(await coordinatorStatus(running.coordinator));
-  return accessAt(material, rounds.at(-2)?.accuracyBps);
+  const { ledger } = await connectFederation(running.chain.rpcUrl, running.federation);
+  const last = await ledger.roundOf(rounds.at(-1)?.round ?? 0);
+  return accessAt(material, rounds.at(-2)?.accuracyBps, last?.epsilonAfterMilli);
 }
 
 const coveredBy = ({ population }: DealersCustomers, access: Access): string[] =>

@@ -86,9 +86,9 @@ export interface World {
 }
 
 /** Deploys, and registers the coordinator, four dealers, three witnesses (quorum two) and two key-holders with a key each. */
-export async function openWorld(): Promise<World> {
+export async function openWorld(compile = testArtifacts, parameters = PARAMETERS): Promise<World> {
   const dir = await mkdtemp(join(tmpdir(), 'concordat-contracts-'));
-  const [artifacts, chain] = await Promise.all([testArtifacts(), startEmbeddedChain({ dir })]);
+  const [artifacts, chain] = await Promise.all([compile(), startEmbeddedChain({ dir })]);
 
   async function clientOf(name: string): Promise<ChainClient> {
     await chain.fund(addressOf(name), 10n ** 20n);
@@ -98,7 +98,7 @@ export async function openWorld(): Promise<World> {
   const operator = await clientOf('operator');
   const at = await deployFederation(operator, artifacts, {
     operator: addressOf('operator'),
-    parameters: PARAMETERS,
+    parameters,
     setup: 'single-operator',
   });
   const federation = createFederation(operator, at.federation);

@@ -26,7 +26,7 @@ export function integerSquareRoot(n: bigint): bigint {
 }
 
 /** P(x) proportional to exp(-|x|/scale), exactly. */
-export function drawDiscreteLaplace(scale: bigint, words: RandomWords): bigint {
+function drawDiscreteLaplace(scale: bigint, words: RandomWords): bigint {
   for (;;) {
     const fine = uniformBelow(scale, words);
     if (!bernoulliExp(fine, scale, words)) continue;
