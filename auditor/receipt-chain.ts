@@ -22,6 +22,8 @@ export interface ReceiptChain {
   readonly anchors: ReadonlyMap<number, AnchoredAt>;
   /** Round -> what this dealer committed to last. */
   readonly recordsRoots: ReadonlyMap<number, Hex>;
+  /** Round -> the epoch whose root that commit was made under. */
+  readonly commitEpochs: ReadonlyMap<number, number>;
 }
 
 /** @throws ConcordatError CHAIN_UNREACHABLE, CHAIN_WRONG when there is no such federation */
@@ -33,18 +35,22 @@ export async function readReceiptChain(
   const dealer = toHex(abiWord(at.dealer));
   const read = (address: Hex, topics: readonly (Hex | null)[]) => readEvents(client, { address, fromBlock: 0, topics });
 
+  const anchored = (await read(registry.address, [topicOf('Anchored'), dealer])).flatMap((event) =>
+    event.name === 'Anchored' ? [event] : [],
+  );
   const anchors = new Map<number, AnchoredAt>();
-  for (const epoch of at.epochs) {
-    const [event] = await read(registry.address, [topicOf('Anchored'), dealer, toHex(abiWord(epoch))]);
-    if (event?.name !== 'Anchored') continue;
+  for (const event of anchored) {
+    const { epoch } = event;
+    if (!at.epochs.includes(epoch)) continue;
     const block = (await client.rpc.call('eth_getBlockByNumber', [`0x${event.blockNumber.toString(16)}`, false])) as {
       readonly timestamp: string;
     };
     anchors.set(epoch, { root: event.root, atSeconds: Number(block.timestamp) });
   }
   const commits = (await read(ledger.address, [topicOf('Committed'), null, dealer])).flatMap((event) =>
-    event.name === 'Committed' ? [[event.round, event.recordsRoot] as const] : [],
+    event.name === 'Committed' ? [event] : [],
   );
+  const epochOfRoot = new Map(anchored.map(({ root, epoch }) => [root, epoch]));
   const dealers = (await read(at.federation, [topicOf('DealerRegistered')])).flatMap((event) =>
     event.name === 'DealerRegistered' ? [event.dealer] : [],
   );
@@ -59,6 +65,7 @@ export async function readReceiptChain(
     dealers: new Set(dealers),
     witnesses: new Set(witnesses),
     anchors,
-    recordsRoots: new Map(commits),
+    recordsRoots: new Map(commits.map(({ round, recordsRoot }) => [round, recordsRoot])),
+    commitEpochs: new Map(commits.map(({ round, anchoredRoot }) => [round, epochOfRoot.get(anchoredRoot) ?? 0])),
   };
 }

@@ -18,7 +18,7 @@ import {
 import type { ReceiptChain } from './receipt-chain.ts';
 
 export interface ReceiptCheck {
-  readonly id: 'place' | 'passkey' | 'dealer' | 'anchor' | 'log' | 'path' | 'witnesses' | `round ${number}`;
+  readonly id: 'place' | 'passkey' | 'dealer' | 'anchor' | 'log' | 'path' | 'witnesses' | 'rounds' | `round ${number}`;
   readonly holds: boolean;
   /** What was found, in words. */
   readonly finding: string;
@@ -48,7 +48,7 @@ export function auditReceipt(receipt: Receipt, chain: ReceiptChain, relyingParty
     checkPasskey(entry, relyingParty ?? receipt.relyingParty),
     checkDealer(receipt, dealer, chain),
     ...checkAnchored(receipt, entry, chain),
-    ...(receipt.rounds ?? []).map((round) => checkRound(round, entry, chain)),
+    ...checkRounds(receipt, entry, chain),
   ];
   return {
     formatVersion: 'concordat/1/receipt-audit',
@@ -164,7 +164,45 @@ function checkPath(anchored: Anchored, entry: DecodedEntry): ReceiptCheck {
   return check('path', fault && `no path from ${where} to the anchored roots`, found);
 }
 
-function checkRound(round: NonNullable<Receipt['rounds']>[number], entry: DecodedEntry, chain: ReceiptChain) {
+type Round = NonNullable<Receipt['rounds']>[number];
+
+function checkRounds({ rounds, anchored }: Receipt, entry: DecodedEntry, chain: ReceiptChain): ReceiptCheck[] {
+  if (rounds === undefined) return [];
+  const withdrawnIn = entry.operation.newDigest === 0n ? anchored?.anchor.epoch : undefined;
+  return [
+    checkNoneLeftOut(rounds, chain),
+    ...rounds
+      .map((round) => checkRound(round, entry, chain))
+      .map((one, i) => notAfter(withdrawnIn, rounds[i], one, chain)),
+  ];
+}
+
+/** A receipt is as old as its last round; one in between that it does not speak of was kept from the customer. */
+function checkNoneLeftOut(rounds: readonly Round[], { recordsRoots }: ReceiptChain): ReceiptCheck {
+  const told = new Set(rounds.map(({ round }) => round));
+  const last = Math.max(0, ...told);
+  const silent = [...recordsRoots.keys()].filter((round) => !told.has(round)).sort((a, b) => a - b);
+  const between = silent.filter((round) => round < last);
+  const fault = between.length > 0 ? `it says nothing of rounds ${between.join(', ')}` : undefined;
+  const since =
+    silent.length === 0 ? 'speaks of every round' : `speaks of every round up to ${last}; ask again for later ones`;
+  return check('rounds', fault, since);
+}
+
+/** What a dealer cannot do honestly: commit under a root from which the customer is gone, with the record in. */
+function notAfter(
+  withdrawnIn: number | undefined,
+  round: Round | undefined,
+  checked: ReceiptCheck,
+  { commitEpochs }: ReceiptChain,
+): ReceiptCheck {
+  const epoch = commitEpochs.get(round?.round ?? 0) ?? 0;
+  if (!checked.holds || round?.used !== true || withdrawnIn === undefined || epoch < withdrawnIn) return checked;
+  const said = `used under epoch ${epoch}, after this withdrawal was anchored in epoch ${withdrawnIn}`;
+  return check(checked.id, `${said}, unless consent was given anew since`, '');
+}
+
+function checkRound(round: Round, entry: DecodedEntry, chain: ReceiptChain): ReceiptCheck {
   const id = `round ${round.round}` as const;
   const committed = chain.recordsRoots.get(round.round);
   if (committed === undefined) return check(id, 'the dealer committed to nothing in this round', '');

@@ -1,9 +1,12 @@
 // The vector that a task's dealers send: the strategy's parts, then how the base model scored.
+import { ConcordatError } from '../errors.ts';
+import { LIMITS } from '../params.ts';
+import { blocksFor } from '../secagg/packing.ts';
 import { layoutOf, parameterCount } from './model.ts';
 import { countsPart } from './strategies/parts.ts';
 import { strategyOf } from './strategies/registry.ts';
 import type { Shape } from './strategies/strategy.ts';
-import type { TaskDocument } from './task.ts';
+import { packingOf, type TaskDocument } from './task.ts';
 import { digitsOf, type Vector } from './update.ts';
 
 /**
@@ -16,7 +19,7 @@ export const shapeOf = (task: TaskDocument, features: number): Shape => ({
   parameters: parameterCount(layoutOf(task, features)),
 });
 
-/** @throws ConcordatError TASK_INVALID as shapeOf */
+/** @throws ConcordatError TASK_INVALID as shapeOf, and when the vector is longer than a payload: some strategies send several per weight */
 export function vectorOf(task: TaskDocument, features: number): Vector {
   const { valueBits } = task.update;
   const shape = shapeOf(task, features);
@@ -26,7 +29,16 @@ export function vectorOf(task: TaskDocument, features: number): Vector {
   const bins = strategy.histogram ? 0 : task.evaluation.histogramBins;
   const evaluation = [countsPart('negatives', bins), countsPart('positives', bins)] as const;
   const length = [...parts, ...evaluation].reduce((sum, part) => sum + part.length * digitsOf(part, valueBits), 0);
+  requireFits(task, length);
   const { histogram } = strategy;
   const own = histogram && { histogram: (sums: readonly Float64Array[]) => histogram(sums, shape) };
   return { parts, evaluation, valueBits, length, ...own };
+}
+
+function requireFits(task: TaskDocument, values: number): void {
+  const blocks = blocksFor(values, packingOf(task));
+  if (blocks <= LIMITS.maxPayloadBlocks) return;
+  const path = 'strategy.name';
+  const detail = `${path}: ${task.strategy.name} sends ${values} values, ${blocks} blocks of at most ${LIMITS.maxPayloadBlocks}: use a smaller model, or a denser packing`;
+  throw new ConcordatError('TASK_INVALID', detail, { path });
 }

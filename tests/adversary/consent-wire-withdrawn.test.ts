@@ -12,7 +12,7 @@ import { request, requestJson } from '../../kit/http.ts';
 import { fromHex, type Hex, toHex } from '../../protocol/bytes.ts';
 import { anchoredRoot } from '../../protocol/consent/anchor.ts';
 import { abiWords, MAX_WORD, ZERO_WORD } from '../../protocol/consent/hex-schema.ts';
-import { type LinkedLeaf, type LinkedProof, LinkedTree } from '../../protocol/consent/linked-tree.ts';
+import { type LinkedLeaf, type LinkedProof, LinkedTree, verifyPresence } from '../../protocol/consent/linked-tree.ts';
 import { leafHash, MerkleTree } from '../../protocol/consent/merkle.ts';
 import { operationHash } from '../../protocol/consent/operation.ts';
 import type { Policy } from '../../protocol/consent/policy.ts';
@@ -127,11 +127,13 @@ describe('a record kept in recordsRoot, and two weighed', () => {
     const file = join(world.directory, 'anna.json');
     await writeFile(file, JSON.stringify(receipt));
     const where = ['--rpc', world.chain.rpcUrl, '--federation', world.at.federation];
-    const { output } = await run(['audit', 'receipt', file, ...where, '--json']);
+    const { code, output } = await run(['audit', 'receipt', file, ...where, '--json']);
+    expect(code).toBe(1);
     const report = JSON.parse(output.split('\n').find((line) => line.startsWith('{')) ?? '') as ReceiptReport;
     expect(report).toMatchObject({ withdrawal: true, dealer: dealer.party.address, subject, seq: 2 });
     expect(findingOf(report, 'path')).toBe('the subject is in no bucket');
-    expect(findingOf(report, `round ${round}`)).toMatch(/^used/);
+    expect(failing(report)).toEqual([`round ${round}`]);
+    expect(findingOf(report, `round ${round}`)).toMatch(/^used under epoch \d+, after this withdrawal was anchored/);
     const topics = [topicOf('Committed'), null, null];
     const { ledger, client } = dealer.party;
     const events = await readEvents(client, { address: ledger.address, fromBlock: 0, topics });
@@ -161,7 +163,15 @@ describe('a record kept in recordsRoot, and two weighed', () => {
         .map((proof) => notUsed({ ...proof, leaf: { ...proof.leaf, key: ZERO_WORD, next: MAX_WORD } })),
       claiming([{ round, used: false, recordsRoot: without.root, proof: { ...absence, proof: [...absence.proof] } }]),
     ];
-    for (const lie of lies) expect(failing(await audit(lie))).toEqual([`round ${round}`]);
+    for (const lie of lies) expect(failing(await audit(lie))).toContain(`round ${round}`);
+  });
+
+  test('a receipt that leaves the round out between others is caught', async () => {
+    const { round: later } = await commitTo(after.customers);
+    const whole = await dealer.receiptOf(subject);
+    const without = (whole.rounds ?? []).filter((one) => one.round !== round);
+    expect(without.at(-1)?.round).toBe(later);
+    expect(failing(await audit({ ...whole, rounds: without }))).toEqual(['rounds']);
   });
 
   test('a receipt without the round: the chain still says that there was one', async () => {
@@ -195,7 +205,7 @@ describe('what neither the chain nor a receipt can see', () => {
   test('a record trained on and left out of recordsRoot: every check holds', async () => {
     const { round } = await commitTo(after.customers);
     const report = await audit(await dealer.receiptOf(subject));
-    expect(failing(report)).toEqual([]);
+    expect(failing(report)).not.toContain(`round ${round}`);
     expect(findingOf(report, `round ${round}`)).toBe('not used');
   });
 
@@ -215,8 +225,14 @@ describe('what neither the chain nor a receipt can see', () => {
       const proof = { leaf, proof: forged.proofOf(hashes[i] ?? new Uint8Array(32)) };
       return { ...receipt, rounds: [{ round, used, recordsRoot: forged.root, proof }] };
     };
-    expect(failing(await audit(saying(false, leap, 0)))).toEqual([]);
-    expect(failing(await audit(saying(true, inside.leaf, 1)))).toEqual([]);
+    // that the other rounds are left out is seen; not that this root proves both
+    expect(failing(await audit(saying(false, leap, 0)))).toEqual(['rounds']);
+    expect(
+      verifyPresence(forged.root, subject, {
+        leaf: inside.leaf,
+        proof: forged.proofOf(hashes[1] ?? new Uint8Array(32)),
+      }),
+    ).toBe(true);
     // an opening is a list of (subject, record): no list of these leads to that root
     const openings = [leaves, leaves.filter(([key]) => key !== subject), leaves.filter(([key]) => key === subject), []];
     for (const opening of openings) expect(LinkedTree.of(opening).root).not.toBe(forged.root);

@@ -20,7 +20,7 @@ async function historyOf(strategy: object, model?: object): Promise<RawEvidence>
 const failuresOf = async (raw: RawEvidence) => (await modelCheck.run(await evidenceOf(raw))).failures;
 const stateOf = (raw: RawEvidence) => decodeModel(blobOf(raw, bodyOf(raw, 'model', ROUNDS).model)).state;
 
-describe('two rounds, recomputed', () => {
+describe('[LRN-1] two rounds, recomputed', () => {
   test.each([
     [{ name: 'fedavg', ...SGD }, []],
     [{ name: 'fedprox', ...SGD, proximal: 0.1 }, []],
