@@ -55,9 +55,15 @@ export interface HttpService {
   close(): Promise<void>;
 }
 
+const KEEP_ALIVE_MS = 120_000;
+
 /** Listens on loopback; port 0 takes a free one. */
 export async function listen(app: Express, port: number, host = '127.0.0.1'): Promise<HttpService> {
   const server = createServer(app);
+  // Node's five seconds close an idle connection just as a busy peer sends on it again: the request is lost, and looks like
+  // nobody being there
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  server.headersTimeout = KEEP_ALIVE_MS + 5_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) =>
       reject(new ConcordatError('PROCESS_FAILED', `cannot listen on ${host}:${port}`, { port }, { cause })),
