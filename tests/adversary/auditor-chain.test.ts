@@ -88,7 +88,7 @@ describe('the command line', () => {
     expect([report.formatVersion, report.federation, report.checksRun, report.checksFailed]).toEqual([
       'concordat/1/audit-report',
       federation,
-      16,
+      17,
       0,
     ]);
   });
