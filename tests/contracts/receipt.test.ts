@@ -115,7 +115,7 @@ const failing = ({ checks }: ReceiptReport) => checks.filter(({ holds }) => !hol
 describe('a true receipt', () => {
   test('of a member holds, the rounds with it; every check is named', async () => {
     const report = await audit(member, { federation: world.at.federation });
-    const ids = ['place', 'passkey', 'dealer', 'anchor', 'witnesses', 'log', 'path', 'round 1', 'round 2'];
+    const ids = ['place', 'passkey', 'dealer', 'anchor', 'witnesses', 'log', 'path', 'rounds', 'round 1', 'round 2'];
     expect(report.checks.map(({ id }) => id)).toEqual(ids);
     expect(failing(report)).toEqual([]);
     expect(report).toMatchObject({ checksFailed: 0, dealer, withdrawal: false, seq: 1, logIndex: 0 });
@@ -210,9 +210,9 @@ describe('a false receipt fails by name', () => {
     ],
     ['another’s path', ['path'], () => change(() => ({ subject: anchoredOf(leaver).subject }))],
     ['membership left out', ['path'], () => change(() => ({ membership: undefined }))],
-    ['a round the dealer sat out', ['round 7'], () => round({ round: 7 })],
+    ['a round the dealer sat out', ['rounds', 'round 7'], () => round({ round: 7 })],
     ['another records root', ['round 1'], () => round({ recordsRoot: hash('x') })],
-    ['used, it says', ['round 2'], () => round({ used: true }, 1)],
+    ['used, it says, and keeps silent about the round before', ['rounds', 'round 2'], () => round({ used: true }, 1)],
     ['not used, it says', ['round 1'], () => round({ used: false })],
   ];
   test.each(cases)('%s', async (_, ids, receipt) => {
