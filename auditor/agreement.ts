@@ -1,10 +1,7 @@
 // Which answers stand behind a stated sum of keys: at least t on one polynomial whose value at 0 it is.
 import { lagrangeWeights, mulShare, SHARE_PRIME } from '../protocol/secagg/field.ts';
-import { findOutliers } from '../protocol/secagg/liars.ts';
+import { findOutliers, firstSubset } from '../protocol/secagg/liars.ts';
 import type { IndexedShare } from '../protocol/secagg/shamir.ts';
-
-/** As many as the coordinator tries (coordinator/opening/answers.ts), in the same order when the answers are. */
-const MAX_TRIALS = 2_000;
 
 export interface Agreement {
   /** At least t. */
@@ -27,7 +24,8 @@ export function whoAgrees(
   if (decoded.agreeing !== undefined && makes(decoded.agreeing.slice(0, threshold), keySum)) {
     return { agreeing: decoded.agreeing, off: decoded.outliers };
   }
-  const subset = firstThatMakes(answers, threshold, keySum);
+  // the coordinator searches in the same order, by what opens (coordinator/opening/answers.ts)
+  const subset = firstSubset(answers, threshold, (some) => makes(some, keySum));
   if (subset === undefined) return undefined;
   const agreeing = answers.filter((answer) => subset.includes(answer) || isOnIt(subset, answer, threshold));
   return { agreeing, off: answers.filter((answer) => !agreeing.includes(answer)).map(({ index }) => index) };
@@ -45,28 +43,4 @@ function makes(subset: readonly IndexedShare[], keySum: Int32Array): boolean {
     const y = subset.reduce((sum, { share }, k) => (sum + mulShare(weights[k] ?? 0, share[c] ?? 0)) % SHARE_PRIME, 0);
     return y === (s < 0 ? s + SHARE_PRIME : s);
   });
-}
-
-function firstThatMakes(
-  answers: readonly IndexedShare[],
-  size: number,
-  keySum: Int32Array,
-): readonly IndexedShare[] | undefined {
-  let trials = 0;
-  for (const subset of subsets(answers, size)) {
-    if (makes(subset, keySum)) return subset;
-    trials += 1;
-    if (trials === MAX_TRIALS) return undefined;
-  }
-  return undefined;
-}
-
-function* subsets<T>(items: readonly T[], size: number): Generator<readonly T[]> {
-  if (size === 0) {
-    yield [];
-    return;
-  }
-  for (let i = 0; i <= items.length - size; i++) {
-    for (const rest of subsets(items.slice(i + 1), size - 1)) yield [...items.slice(i, i + 1), ...rest];
-  }
 }

@@ -1,7 +1,7 @@
 // Which key-holders' answers to believe: Reed-Solomon first, and where that cannot decide, the noise of a trial opening.
 import { ConcordatError } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/params.ts';
-import { findOutliers } from '../../protocol/secagg/liars.ts';
+import { findOutliers, firstSubset } from '../../protocol/secagg/liars.ts';
 import { decodeAnswer, type IndexedShare } from '../../protocol/secagg/shamir.ts';
 
 export interface KeyHolderAnswer {
@@ -16,9 +16,6 @@ export interface Agreement {
   readonly agreeing: readonly IndexedShare[];
   readonly suspects: readonly number[];
 }
-
-/** Trial openings take about a millisecond each; beyond this many the answers are left undecided. */
-const MAX_TRIALS = 2_000;
 
 /**
  * @param opens whether exactly t answers open the sum cleanly
@@ -43,7 +40,7 @@ export function collectAnswers(
     const trusted = outliers.length === 0 || opens(agreeing.slice(0, threshold));
     if (trusted) return { agreeing, suspects: sorted([...malformed, ...outliers]) };
   }
-  const subset = firstThatOpens(wellFormed, threshold, opens);
+  const subset = firstSubset(wellFormed, threshold, opens);
   if (subset === undefined) {
     throw new ConcordatError('SHARES_INCONSISTENT', `no ${threshold} of ${wellFormed.length} answers open the sum`, {
       answered: wellFormed.map(({ index }) => String(index)),
@@ -76,30 +73,6 @@ function parseAnswers(answers: readonly KeyHolderAnswer[]) {
     }
   }
   return { wellFormed, malformed };
-}
-
-function firstThatOpens(
-  answers: readonly IndexedShare[],
-  size: number,
-  opens: (subset: readonly IndexedShare[]) => boolean,
-): readonly IndexedShare[] | undefined {
-  let trials = 0;
-  for (const subset of subsets(answers, size)) {
-    if (opens(subset)) return subset;
-    trials += 1;
-    if (trials === MAX_TRIALS) return undefined;
-  }
-  return undefined;
-}
-
-function* subsets<T>(items: readonly T[], size: number): Generator<readonly T[]> {
-  if (size === 0) {
-    yield [];
-    return;
-  }
-  for (let i = 0; i <= items.length - size; i++) {
-    for (const rest of subsets(items.slice(i + 1), size - 1)) yield [...items.slice(i, i + 1), ...rest];
-  }
 }
 
 const sorted = (indices: readonly number[]): readonly number[] => [...indices].sort((a, b) => a - b);

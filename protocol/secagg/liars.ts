@@ -126,3 +126,31 @@ export function pointsOnOnePolynomial(points: readonly Point[], threshold: numbe
     return base.reduce((sum, point, k) => (sum + mulShare(weights[k] ?? 0, point.y)) % SHARE_PRIME, 0) === y;
   });
 }
+
+/** A trial is an opening of one block, a millisecond; beyond this many the answers are left undecided. */
+const MAX_TRIALS = 2_000;
+
+/** The first subset of `size` answers that `holds`; whoever searches, in the same order. */
+export function firstSubset(
+  answers: readonly IndexedShare[],
+  size: number,
+  holds: (subset: readonly IndexedShare[]) => boolean,
+): readonly IndexedShare[] | undefined {
+  let trials = 0;
+  for (const subset of subsets(answers, size)) {
+    if (holds(subset)) return subset;
+    trials += 1;
+    if (trials === MAX_TRIALS) return undefined;
+  }
+  return undefined;
+}
+
+function* subsets<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  if (size === 0) {
+    yield [];
+    return;
+  }
+  for (let i = 0; i <= items.length - size; i++) {
+    for (const rest of subsets(items.slice(i + 1), size - 1)) yield [...items.slice(i, i + 1), ...rest];
+  }
+}
