@@ -11,6 +11,8 @@ export function resultScreen(report: FederationReport, isTty: boolean): string {
     comparison(report, ink),
     heading('Rounds'),
     rounds(report),
+    heading('Time of a round (ms)'),
+    roundTimes(report),
     heading('What it cost'),
     costs(report),
     heading('Consent'),
@@ -42,35 +44,38 @@ function comparison(report: FederationReport, ink: Ink): string {
 }
 
 function rounds(report: FederationReport): string {
-  const phases = [...new Set(report.roundDetails.flatMap((r) => Object.keys(r.timingsMs)))];
-  return table(
-    [
-      [
-        'round',
-        'dealers',
-        'records',
-        'AUC before',
-        'in best fifth',
-        'calibration error',
-        ...phases.map((p) => `${p} ms`),
-        'training ms',
-        'overhead ms',
-      ],
-      ...report.roundDetails.map((r) => [
-        `${r.round}`,
-        `${r.dealers}`,
-        `${r.records}`,
-        (r.aucBps / 10_000).toFixed(4),
-        share(r.evaluation?.top.at(-1)?.captureBps),
-        share(r.evaluation?.calibrationErrorBps),
-        ...phases.map((p) => `${Math.round(r.timingsMs[p] ?? 0)}`),
-        `${Math.round(r.trainingMs)}`,
-        `${Math.round(r.overheadMs)}`,
-      ]),
-    ],
-    ['right', 'right', 'right', 'right', 'right', 'right', ...phases.map(() => 'right' as const), 'right', 'right'],
+  return numbers(
+    ['round', 'dealers', 'records', 'AUC before', 'in best fifth', 'calibration error'],
+    report.roundDetails.map((r) => [
+      `${r.round}`,
+      `${r.dealers}`,
+      `${r.records}`,
+      (r.aucBps / 10_000).toFixed(4),
+      share(r.evaluation?.top.at(-1)?.captureBps),
+      share(r.evaluation?.calibrationErrorBps),
+    ]),
   );
 }
+
+/** What the coordinator did, a phase a column; what of it was training, and what was not. */
+function roundTimes(report: FederationReport): string {
+  const phases = [...new Set(report.roundDetails.flatMap((r) => Object.keys(r.timingsMs)))];
+  return numbers(
+    ['round', ...phases, 'training', 'overhead'],
+    report.roundDetails.map((r) => [
+      `${r.round}`,
+      ...phases.map((p) => `${Math.round(r.timingsMs[p] ?? 0)}`),
+      `${Math.round(r.trainingMs)}`,
+      `${Math.round(r.overheadMs)}`,
+    ]),
+  );
+}
+
+const numbers = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  table(
+    [head, ...rows],
+    head.map(() => 'right'),
+  );
 
 const share = (bps: number | undefined): string => (bps === undefined ? '–' : `${(bps / 100).toFixed(1)} %`);
 
