@@ -3,8 +3,8 @@
 import path from 'node:path';
 import { readTable } from '../edge-node/data/csv.ts';
 import { createTrainer } from '../engines/tensor/train.ts';
-import { COIL2000, loadTask } from '../examples/coil2000/load.ts';
-import { splitRows } from '../examples/coil2000/split.ts';
+import { COIL2000, loadTask } from '../examples/simulation/load.ts';
+import { splitRows } from '../examples/simulation/split.ts';
 import { utf8ToBytes } from '../protocol/bytes.ts';
 import { featureCount } from '../protocol/learning/features.ts';
 import { accuracyBpsOfHistogram, aucOfHistogram, histogramOf } from '../protocol/learning/metrics.ts';

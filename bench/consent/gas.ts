@@ -2,7 +2,7 @@
 
 import type { Submission } from '../../edge-node/consent/admission.ts';
 import type { LiveSelection } from '../../edge-node/consent/selection.ts';
-import type { SimulatedCustomers } from '../../examples/coil2000/customers.ts';
+import type { SimulatedCustomers } from '../../examples/simulation/customers.ts';
 import { keccak256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
 import { decodeAssertion } from '../../protocol/consent/assertion.ts';
 import { NO_PRIVACY_CAP, type Requirement } from '../../protocol/consent/policy.ts';

@@ -1,5 +1,5 @@
 // Customers and policies of the benchmark, SIMULATED: P different rules that all allow the task, dealt out in turn.
-import type { Population } from '../../examples/coil2000/population.ts';
+import type { Population } from '../../examples/simulation/population.ts';
 import type { Access } from '../../protocol/consent/evaluate.ts';
 import { grantsFor } from '../../protocol/consent/grants.ts';
 import { EVIDENCE, NO_PRIVACY_CAP, type Policy, requirementOf } from '../../protocol/consent/policy.ts';

@@ -1,7 +1,7 @@
 // Puts the report together from what the parties say of themselves.
 import type { CoordinatorStatus } from '../../coordinator/api/public.ts';
 import type { EdgeStatus } from '../../edge-node/api/status.ts';
-import { summarisePopulation } from '../../examples/coil2000/population.ts';
+import { summarisePopulation } from '../../examples/simulation/population.ts';
 import type { Access } from '../../protocol/consent/evaluate.ts';
 import { featureCount } from '../../protocol/learning/features.ts';
 import { layoutOf, parameterCount } from '../../protocol/learning/model.ts';

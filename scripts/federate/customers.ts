@@ -2,8 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Submission } from '../../edge-node/consent/admission.ts';
 import type { Quote } from '../../edge-node/consent/quotes.ts';
-import { type SimulatedCustomers, simulateCustomers } from '../../examples/coil2000/customers.ts';
-import { generatePopulation, type Population } from '../../examples/coil2000/population.ts';
+import { type SimulatedCustomers, simulateCustomers } from '../../examples/simulation/customers.ts';
+import { generatePopulation, type Population } from '../../examples/simulation/population.ts';
 import { request, requestJson } from '../../kit/http.ts';
 import { sha256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
 import { encodeCbor } from '../../protocol/codec.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { COIL2000 } from '../../examples/coil2000/load.ts';
+import { COIL2000 } from '../../examples/simulation/load.ts';
 import { CACHE_DIR, run } from '../helpers/command.ts';
 
 let directory: string;

@@ -1,7 +1,7 @@
 // The simulated population: its shape is what the demonstration needs, and every enrolment is a real, signed one.
 import { describe, expect, test } from 'vitest';
-import { simulateCustomers } from '../../examples/coil2000/customers.ts';
-import { describeSummary, generatePopulation, summarisePopulation } from '../../examples/coil2000/population.ts';
+import { simulateCustomers } from '../../examples/simulation/customers.ts';
+import { describeSummary, generatePopulation, summarisePopulation } from '../../examples/simulation/population.ts';
 import { decodeOperation } from '../../protocol/consent/operation.ts';
 import { policyOfRecord } from '../../protocol/consent/record.ts';
 import {

@@ -1,7 +1,7 @@
 // The data contract and the task: what is taken, what is refused, and how the refusal names its place.
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { COIL2000, loadTask } from '../../examples/coil2000/load.ts';
+import { COIL2000, loadTask } from '../../examples/simulation/load.ts';
 import { EVIDENCE } from '../../protocol/consent/policy.ts';
 import { grantBit } from '../../protocol/consent/scenes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { readTable } from '../../edge-node/data/csv.ts';
-import { COIL2000, loadTask } from '../../examples/coil2000/load.ts';
+import { COIL2000, loadTask } from '../../examples/simulation/load.ts';
 import { featureCount, featureNames, featurise, featuriseAll, labelsOf } from '../../protocol/learning/features.ts';
 
 const CENTRES: Readonly<Record<string, number>> = {

@@ -2,8 +2,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readTable } from '../../edge-node/data/csv.ts';
 import { createTrainer } from '../../engines/tensor/train.ts';
-import { COIL2000, loadTask } from '../../examples/coil2000/load.ts';
-import { splitRows } from '../../examples/coil2000/split.ts';
+import { COIL2000, loadTask } from '../../examples/simulation/load.ts';
+import { splitRows } from '../../examples/simulation/split.ts';
 import { utf8ToBytes } from '../../protocol/bytes.ts';
 import { featureCount } from '../../protocol/learning/features.ts';
 import { initialModel } from '../../protocol/learning/model.ts';

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createDealerStates } from '../../edge-node/train/dealer-state.ts';
 import { createBaseFetcher } from '../../edge-node/train/fetch-base.ts';
 import type { RoundLedger, RoundStatus } from '../../engines/chain/round-ledger.ts';
-import { COIL2000, loadTask } from '../../examples/coil2000/load.ts';
+import { COIL2000, loadTask } from '../../examples/simulation/load.ts';
 import { createApp, listen } from '../../kit/http.ts';
 import { type Hex, sha256, toHex } from '../../protocol/bytes.ts';
 import { encodeCbor } from '../../protocol/codec.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { COIL2000, loadTask } from '../../examples/coil2000/load.ts';
+import { COIL2000, loadTask } from '../../examples/simulation/load.ts';
 import { featureCount } from '../../protocol/learning/features.ts';
 import { vectorOf } from '../../protocol/learning/vector.ts';
 import { prepareMaterial } from '../../scripts/federate/material.ts';

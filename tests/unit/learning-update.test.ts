@@ -1,6 +1,6 @@
 // Clip, quantise and decode at the edges of their ranges; the model file.
 import { describe, expect, test } from 'vitest';
-import { COIL2000, loadTask } from '../../examples/coil2000/load.ts';
+import { COIL2000, loadTask } from '../../examples/simulation/load.ts';
 import { encodeCbor } from '../../protocol/codec.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import type { ScoreHistogram } from '../../protocol/learning/metrics.ts';

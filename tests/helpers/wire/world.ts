@@ -13,7 +13,7 @@ import { type EmbeddedChain, startEmbeddedChain } from '../../../engines/chain/e
 import { createFederation } from '../../../engines/chain/federation.ts';
 import { type Identity, loadOrCreateIdentity } from '../../../engines/keys/identity.ts';
 import { OPERATOR_TOKEN_FILE } from '../../../engines/keys/operator-token.ts';
-import { COIL2000 } from '../../../examples/coil2000/load.ts';
+import { COIL2000 } from '../../../examples/simulation/load.ts';
 import { type Child, startChild } from '../../../kit/child.ts';
 import { requestJson } from '../../../kit/http.ts';
 import { PACKAGE_ROOT } from '../../../kit/sources.ts';
