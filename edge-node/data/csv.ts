@@ -1,4 +1,4 @@
-// A CSV file as rows of its data contract. Faults name row and field, and never quote what the parser stumbled over.
+// A CSV file as a source of records. Faults name row and field, and never quote what the parser stumbled over.
 import { readFile, stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
@@ -6,7 +6,9 @@ import { CsvError } from 'csv-parse';
 import { parse } from 'csv-parse/sync';
 import { ConcordatError } from '../../protocol/errors.ts';
 import type { DataContract } from '../../protocol/learning/data-contract.ts';
-import { type Row, rowFromText, uniqueCheck } from '../../protocol/learning/validate-row.ts';
+import type { Row } from '../../protocol/learning/validate-row.ts';
+import { readRows } from './rows.ts';
+import type { RecordSource } from './source.ts';
 
 const MAX_FILE_BYTES = 256 * 2 ** 20;
 
@@ -55,19 +57,24 @@ function checkHeader(header: readonly string[], contract: DataContract, file: st
   if (absent) throw wrong(`field ${absent.name} is missing`);
 }
 
+/** A header line, then records; plain or gzip. */
+export function createCsvSource(file: string): RecordSource {
+  return {
+    name: file,
+    showsCells: true,
+    read: async (contract) => {
+      const [header, ...records] = parseCells(await readText(file), file);
+      if (!header) throw new ConcordatError('FILE_UNREADABLE', `${file} is empty`, { file });
+      checkHeader(header, contract, file);
+      return records.map((cells) => Object.fromEntries(header.map((name, column) => [name, cells[column] ?? ''])));
+    },
+  };
+}
+
 /**
- * Reads and checks a whole CSV file (a header line, then records), plain or gzip.
+ * Reads and checks a whole CSV file.
  * @throws ConcordatError FILE_MISSING, FILE_UNREADABLE, DATA_BREAKS_CONTRACT
  */
-export async function readTable(file: string, contract: DataContract): Promise<Row[]> {
-  const [header, ...records] = parseCells(await readText(file), file);
-  if (!header) throw new ConcordatError('FILE_UNREADABLE', `${file} is empty`, { file });
-  checkHeader(header, contract, file);
-  const unique = uniqueCheck(contract);
-  return records.map((cells, i) => {
-    const texts = Object.fromEntries(header.map((name, column) => [name, cells[column] ?? '']));
-    const row = rowFromText(contract, texts, i + 1);
-    unique(row, i + 1);
-    return row;
-  });
+export function readTable(file: string, contract: DataContract): Promise<Row[]> {
+  return readRows(createCsvSource(file), contract);
 }

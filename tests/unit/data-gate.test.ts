@@ -12,7 +12,6 @@ import { splitRows } from '../../examples/simulation/split.ts';
 import { utf8ToBytes } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { parseDataContract } from '../../protocol/learning/data-contract.ts';
-import { histogramTotal } from '../../protocol/learning/metrics.ts';
 import { initialModel } from '../../protocol/learning/model.ts';
 import { validateRow } from '../../protocol/learning/validate-row.ts';
 
@@ -152,7 +151,7 @@ test('a record that comes as JSON is checked the same way: no text for a number,
 
 describe('[P3] the consent gate', () => {
   test('lets out the records of exactly the covered customers, whatever the order of the file', async () => {
-    const gate = await createConsentGate(file([...GOOD].reverse()), CONTRACT);
+    const gate = await createConsentGate({ records: file([...GOOD].reverse()) }, CONTRACT);
     expect(gate.customerIds).toEqual(['ann', 'bob']);
     expect(gate.recordCount).toBe(2);
     expect(gate.open(new Set())).toEqual([]);
@@ -161,7 +160,7 @@ describe('[P3] the consent gate', () => {
   });
 
   test('never lets out the hold-out, covered or not', async () => {
-    const gate = await createConsentGate(file(GOOD), CONTRACT);
+    const gate = await createConsentGate({ records: file(GOOD) }, CONTRACT);
     expect(gate.open(new Set(['cid']))).toEqual([]);
   });
 });
@@ -194,7 +193,7 @@ describe('the example', () => {
     const rows = await readTable(`${COIL2000}/coil2000.csv.gz`, contract);
     const dealer = path.join(folder, 'dealer.csv');
     await writeTable(dealer, contract, rows.slice(0, 300));
-    const gate = await createConsentGate(dealer, contract);
+    const gate = await createConsentGate({ records: dealer }, contract);
     const records = gate.open(new Set(gate.customerIds.slice(0, 200)));
     const epochs: number[] = [];
     const base = { weights: initialModel(task, contract).weights, serverState: {} };
@@ -203,9 +202,12 @@ describe('the example', () => {
     const result = await trainLocally({ ...input, onEpoch: (epoch) => epochs.push(epoch) });
     expect(epochs).toEqual([1, 2, 3, 4, 5]);
     expect(result.recordCount).toBe(200);
-    expect(histogramTotal(result.histogram)).toBe(200);
-    // the base model is zero, so every score is 0.5
-    expect(result.histogram.positives[128]).toBe(result.positiveCount);
+    // label 0, then label 1; the base model is zero, so every score is 0.5
+    const buyers = records.filter(({ row }) => row.CARAVAN === 1).length;
+    expect(Array.from(result.counted[0]).flatMap((n, bin) => (n > 0 ? [[bin, n]] : []))).toEqual([
+      [128, 200 - buyers],
+      [256 + 128, buyers],
+    ]);
     expect((await trainLocally(input)).update).toEqual(result.update);
     expect(result.update.levels[0]?.some((level) => level !== 0)).toBe(true);
     expect((await failure(trainLocally({ ...input, records: [] }))).code).toBe('COHORT_TOO_SMALL');
