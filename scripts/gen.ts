@@ -4,12 +4,16 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeAbis } from '../engines/chain/write-abis.ts';
+import { acceptSchemaFile } from './gen/accept-schema.ts';
+import { auditFaultsPage } from './gen/audit-faults-page.ts';
+import { auditPage } from './gen/audit-page.ts';
 import { circomParams } from './gen/circom.ts';
 import { consentSchemaFiles } from './gen/consent-schema.ts';
 import { drifted } from './gen/drift.ts';
 import { errorsPage } from './gen/errors-page.ts';
 import { gasPage } from './gen/gas-page.ts';
 import type { GeneratedFile } from './gen/generated-file.ts';
+import { learningSchemaFiles } from './gen/learning-schemas.ts';
 import { limitsPage } from './gen/limits-page.ts';
 import { propertiesPage } from './gen/properties-page.ts';
 import { solidityParams } from './gen/solidity.ts';
@@ -23,7 +27,11 @@ const stale = drifted(ROOT, [
   errorsPage(),
   limitsPage(ROOT),
   propertiesPage(ROOT),
+  auditFaultsPage(),
+  auditPage(ROOT),
   ...consentSchemaFiles(),
+  ...learningSchemaFiles(),
+  acceptSchemaFile(),
 ]);
 write(stale);
 // after the constants, because the contracts import them

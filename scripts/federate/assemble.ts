@@ -38,6 +38,7 @@ export async function assembleReport(
   return {
     formatVersion: 1,
     example: options.data ?? options.example,
+    title: material.task.title,
     seed: options.seed,
     dealers: options.dealers,
     keyHolders: { count: options.keyHolders, threshold: options.threshold },

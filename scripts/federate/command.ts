@@ -1,8 +1,10 @@
 // `concordat federate`: runs the story, shows the result, and stops every process however it ends.
 import { join, relative, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
+import { OPERATOR_TOKEN_FILE } from '../../engines/keys/operator-token.ts';
 import { writeFileAtomic } from '../../kit/files.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
+import { exampleFiles } from './examples.ts';
 import { type FinishedRun, federate } from './federate.ts';
 import { type FederateOptions, witnessQuorumOf } from './options.ts';
 import type { Stoppable } from './run.ts';
@@ -18,10 +20,10 @@ export function registerFederate(program: Command): void {
   program
     .command('federate')
     .description('run a whole federation on this machine: chain, coordinator, dealers, key-holders, auditor')
-    .option('--example <name>', 'which example to run', 'coil2000')
+    .option('--example <name>', 'which example to run: coil2000 or telco', 'coil2000')
     .option('--data <csv>', 'your own records instead (with --contract)')
     .option('--contract <yaml>', 'data contract of --data')
-    .option('--task <yaml>', 'another task, such as one of examples/coil2000/tasks')
+    .option('--task <yaml>', 'another task, such as one of examples/coil2000/tasks or examples/telco/tasks')
     .option('--dealers <n>', 'edge nodes', whole(3, 32), 8)
     .option('--rounds <n>', 'rounds of training (default: those of the task)', whole(1, 1_000))
     .option('--seed <n>', 'decides split, simulated rules and who withdraws', whole(0, 2 ** 31), 1)
@@ -80,8 +82,7 @@ function newRunFolder(seed: number): string {
 
 /** @throws ConcordatError NOT_FOUND, SHARES_INSUFFICIENT, QUORUM_MISSING */
 function checkOptions(options: FederateOptions): void {
-  if (options.example !== 'coil2000')
-    throw new ConcordatError('NOT_FOUND', `there is no example "${options.example}": coil2000`);
+  exampleFiles(options.example);
   if (options.threshold > options.keyHolders) {
     throw new ConcordatError(
       'SHARES_INSUFFICIENT',
@@ -105,6 +106,7 @@ async function keepUp({ running }: FinishedRun): Promise<void> {
     ...running.dealers.map((dealer) => `  ${dealer.name}     ${dealer.url}/v1/status`),
     ...running.keyHolders.map((holder) => `  ${holder.name} ${holder.url}/v1/identity`),
     ...running.witnesses.map((witness) => `  ${witness.name}    ${witness.url}/v1/witness/heads`),
+    `  submit       concordat task submit FILE --coordinator ${running.coordinator.url} --token-file ${join(running.coordinator.directory, OPERATOR_TOKEN_FILE)} --watch`,
     `  audit        concordat audit --rpc ${running.chain.rpcUrl} --federation ${running.federation} --bundle ${join(running.coordinator.directory, 'bundle')}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);

@@ -14,6 +14,7 @@ import { readFileOrExplain } from '../../kit/files.ts';
 import { PACKAGE_ROOT } from '../../kit/sources.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { canonicalJson } from '../../protocol/learning/canonical-json.ts';
+import { writeAcceptPolicy } from './accept.ts';
 import type { Material } from './material.ts';
 import { type FederateOptions, witnessQuorumOf } from './options.ts';
 
@@ -190,16 +191,12 @@ export async function startNodes(
   );
   const witnessUrls = [coordinator, ...witnesses].map(({ url }) => url);
   const dealers = await Promise.all(
-    who.dealers.map((identity, i) =>
-      start(
-        'edge',
-        `dealer-${i + 1}`,
-        identity,
-        edgeArgs(i, onChain, agreed, witnessUrls, material, options),
-        options,
-        onEvent,
-      ),
-    ),
+    who.dealers.map(async (identity, i) => {
+      const name = `dealer-${i + 1}`;
+      const args = edgeArgs(i, onChain, agreed, witnessUrls, material, options);
+      const accept = options.keep ? ['--accept', await writeAcceptPolicy(join(options.out, name), material.task)] : [];
+      return start('edge', name, identity, [...args, ...accept], options, onEvent);
+    }),
   );
   return { coordinator, dealers, keyHolders, witnesses };
 }

@@ -1,9 +1,10 @@
 // What a run is about: task, data contract, the rows, and who gets which. Everything is checked before a process starts.
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { readTable } from '../../edge-node/data/csv.ts';
-import { COIL2000, writeTable } from '../../examples/simulation/load.ts';
+import { writeTable } from '../../examples/simulation/load.ts';
 import { type Split, splitRows } from '../../examples/simulation/split.ts';
 import { readFileOrExplain } from '../../kit/files.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
@@ -11,6 +12,7 @@ import { type DataContract, parseDataContract } from '../../protocol/learning/da
 import { checkTaskContract, parseTask, type Task } from '../../protocol/learning/task.ts';
 import type { Row } from '../../protocol/learning/validate-row.ts';
 import { choosePacking } from '../../protocol/secagg/packing.ts';
+import { exampleFiles } from './examples.ts';
 import type { FederateOptions } from './options.ts';
 
 export interface Material {
@@ -25,18 +27,21 @@ export interface Material {
   readonly recordFiles: readonly string[];
 }
 
-/** @throws ConcordatError FILE_MISSING, CONTRACT_INVALID, TASK_INVALID, DATA_BREAKS_CONTRACT, SPLIT_IMPOSSIBLE */
+/** @throws ConcordatError NOT_FOUND, FILE_MISSING, CONTRACT_INVALID, TASK_INVALID, DATA_BREAKS_CONTRACT, SPLIT_IMPOSSIBLE */
 export async function prepareMaterial(options: FederateOptions): Promise<Material> {
   if ((options.data === undefined) !== (options.contract === undefined)) {
     throw new ConcordatError('FILE_MISSING', 'give --data and --contract together');
   }
   const own = options.data !== undefined;
-  const contractSource = await text(options.contract ?? join(COIL2000, 'contract.yaml'));
+  const example = exampleFiles(options.example);
+  const contractSource = await text(options.contract ?? (await contractNamedBy(options)));
   const contract = parseDataContract(contractSource);
   const taskSource = await taskFor(contract, own, options);
   const task = parseTask(taskSource);
   checkTaskContract(task, contract);
-  const rows = await readTable(options.data ?? join(COIL2000, 'coil2000.csv.gz'), contract);
+  // a task's own contract may take fewer columns than the example's table has: dealers get those alone
+  const whole = own ? contract : parseDataContract(await text(example.contract));
+  const rows = await readTable(options.data ?? example.table, whole);
   const split = splitRows(contract, rows, { dealers: options.dealers, seed: String(options.seed) });
 
   await mkdir(options.out, { recursive: true });
@@ -62,12 +67,19 @@ export function rowsAt(rows: readonly Row[], indices: readonly number[]): Row[] 
 
 const text = async (path: string): Promise<string> => (await readFileOrExplain(path)).toString('utf8');
 
+/** The file beside the task that it names; the example's own when there is none. */
+async function contractNamedBy({ task, example }: FederateOptions): Promise<string> {
+  if (task === undefined) return exampleFiles(example).contract;
+  const named = join(dirname(task), parseTask(await text(task)).dataContract.file);
+  return existsSync(named) ? named : exampleFiles(example).contract;
+}
+
 /**
  * The example's task, or the one named; for one's own data the same settings, on its label. Rounds and cohort follow the command line, and
  * the packing is the densest that the sum of so many dealers fits.
  */
 async function taskFor(contract: DataContract, own: boolean, options: FederateOptions): Promise<string> {
-  const source = await text(options.task ?? join(COIL2000, 'task.yaml'));
+  const source = await text(options.task ?? exampleFiles(options.example).task);
   parseTask(source); // a fault in it is reported as it stands in the file
   const document = parse(source);
   document.rounds = options.rounds ?? document.rounds;

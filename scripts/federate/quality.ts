@@ -6,7 +6,7 @@ import type { Hex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { featureCount } from '../../protocol/learning/features.ts';
 import { decodeModel, layoutOf } from '../../protocol/learning/model.ts';
-import { centralised, examplesOf, localOnly, type Score, scoreOf } from '../baseline.ts';
+import { centralised, examplesOf, type LocalScores, localOnly, type Score, scoreFor } from '../baseline.ts';
 import type { RunningFederation } from './federation.ts';
 import { type Material, rowsAt } from './material.ts';
 import type { FederationReport, Quality } from './report.ts';
@@ -35,7 +35,7 @@ export async function compare(
   const file = await request(`${running.coordinator.url}/v1/bundle/blobs/${hash.slice(2)}`);
   const trainer = await createTrainer(task, featureCount(contract));
   const model = decodeModel(file, layoutOf(task, featureCount(contract)));
-  const federated = scoreOf(trainer.score(model.weights, holdOut.features), holdOut);
+  const federated = scoreFor(task, contract, trainer.score(model.weights, holdOut.features), holdOut);
   const central = await centralised(input, examplesOf(contract, perDealer.flat()));
   const local = await localOnly(
     input,
@@ -44,10 +44,10 @@ export async function compare(
   return {
     federated: quality(federated),
     centralised: quality(central),
-    localMean: { auc: local.meanAuc ?? Number.NaN, hits800: local.meanHits },
+    localMean: quality({ auc: local.meanAuc, hits: local.meanHits, k: federated.k, ...meanOf(local) }),
     holdOut: {
       rows: holdOut.labels.length,
-      positives: holdOut.labels.reduce((sum, label) => sum + label, 0),
+      positives: contract.target.type === 'binary' ? holdOut.labels.filter((label) => label === 1).length : 0,
       topK: federated.k,
     },
   };
@@ -60,4 +60,11 @@ async function lastModel(running: RunningFederation, taskHash: Hex): Promise<Hex
   return hash;
 }
 
-const quality = ({ auc, hits }: Score): Quality => ({ auc: auc ?? Number.NaN, hits800: hits });
+const meanOf = ({ meanFigures }: LocalScores) => meanFigures && { figures: meanFigures };
+
+const quality = ({ auc, hits, k, figures }: Score): Quality => ({
+  auc: auc ?? Number.NaN,
+  hits,
+  ...(k === 800 && { hits800: hits }),
+  ...(figures && { figures }),
+});

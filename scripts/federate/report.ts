@@ -2,11 +2,16 @@
 import type { Hex } from '../../protocol/bytes.ts';
 import type { Evaluation } from '../../protocol/learning/evaluation.ts';
 
-/** Ranking quality on the hold-out that no dealer has. */
+/** Quality on the hold-out that no dealer has. */
 export interface Quality {
+  /** Not a number (null in JSON) where a label is missing, or is not 0 or 1. */
   readonly auc: number;
-  /** Positives among the `topK` best-scored rows of the hold-out (800 of 4,000 on CoIL 2000). */
-  readonly hits800: number;
+  /** Positives among the `topK` best-scored rows of the hold-out. */
+  readonly hits: number;
+  /** The same figure under the name it has for CoIL 2000, whose `topK` is 800 of 4,000; elsewhere left out. */
+  readonly hits800?: number;
+  /** Of classes and of numbers, which are not ranked: by name, a number's in its own unit. */
+  readonly figures?: Readonly<Record<string, number>>;
 }
 
 export interface RoundReport {
@@ -16,7 +21,7 @@ export interface RoundReport {
   /** Of the model the round started from, over the records in the round, by secure sum; basis points. */
   readonly accuracyBps: number;
   readonly aucBps: number;
-  /** Calibration and capture, from the same opened histogram. */
+  /** What more the same opened counts say. */
   readonly evaluation?: Evaluation;
   readonly timingsMs: Readonly<Record<string, number>>;
   /** The slowest dealer's training time. */
@@ -54,6 +59,8 @@ export interface WitnessReport {
 export interface FederationReport {
   readonly formatVersion: 1;
   readonly example: string;
+  /** Of the task. */
+  readonly title: string;
   readonly seed: number;
   readonly dealers: number;
   readonly keyHolders: { readonly count: number; readonly threshold: number };

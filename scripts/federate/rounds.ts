@@ -31,7 +31,7 @@ export const coordinatorStatus = (node: Node) =>
   patiently(() => requestJson<CoordinatorStatus>(`${node.url}/v1/status`));
 export const edgeStatus = (node: Node) => patiently(() => requestJson<EdgeStatus>(`${node.url}/v1/status`));
 export const published = (status: CoordinatorStatus): RoundOutcome[] =>
-  status.rounds.filter((round) => round.status === 'published');
+  status.rounds.filter((round) => round.status === 'published' && round.taskHash === status.taskHash);
 
 async function askForRounds(coordinator: Node, rounds: number): Promise<void> {
   await requestJson(`${coordinator.url}/v1/rounds`, {

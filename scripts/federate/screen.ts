@@ -1,13 +1,14 @@
 // The result screen: who learnt how well, what it cost, what the withdrawal did, what the auditor says.
 
-import type { FederationReport, Quality } from './report.ts';
+import type { TaskType } from '../../protocol/learning/output.ts';
+import type { FederationReport, Quality, RoundReport } from './report.ts';
 import { palette, table } from './table.ts';
 
 export function resultScreen(report: FederationReport, isTty: boolean): string {
   const ink = palette(isTty);
   const heading = (text: string) => `\n${ink.bold(text)}`;
   return [
-    heading(`Who finds the buyers? (${report.holdOut.rows.toLocaleString('en')} customers no dealer has seen)`),
+    heading(`${report.title} (${report.holdOut.rows.toLocaleString('en')} customers no dealer has seen)`),
     comparison(report, ink),
     heading('Rounds'),
     rounds(report),
@@ -26,15 +27,34 @@ export function resultScreen(report: FederationReport, isTty: boolean): string {
 type Ink = ReturnType<typeof palette>;
 
 function comparison(report: FederationReport, ink: Ink): string {
+  return report.federated.figures === undefined ? ranking(report, ink) : figures(report, ink);
+}
+
+/** Of classes and of numbers. */
+function figures({ localMean, centralised, federated }: FederationReport, ink: Ink): string {
+  const names = Object.keys(federated.figures ?? {});
+  const row = (name: string, q: Quality) => [name, ...names.map((figure) => q.figures?.[figure]?.toFixed(4) ?? '–')];
+  return table(
+    [
+      ['', ...names],
+      row('one dealer alone (mean)', localMean),
+      row('all data in one place', centralised),
+      row(ink.accent('federated, encrypted'), federated),
+    ],
+    ['left', ...names.map(() => 'right' as const)],
+  );
+}
+
+function ranking(report: FederationReport, ink: Ink): string {
   const row = (name: string, q: Quality) => [
     name,
     q.auc.toFixed(4),
-    Number.isInteger(q.hits800) ? `${q.hits800}` : q.hits800.toFixed(1),
+    Number.isInteger(q.hits) ? `${q.hits}` : q.hits.toFixed(1),
   ];
   const { topK, positives } = report.holdOut;
   return table(
     [
-      ['', 'AUC', `buyers in best ${topK} (of ${positives})`],
+      ['', 'AUC', `found in best ${topK} (of ${positives})`],
       row('one dealer alone (mean)', report.localMean),
       row('all data in one place', report.centralised),
       row(ink.accent('federated, encrypted'), report.federated),
@@ -45,16 +65,38 @@ function comparison(report: FederationReport, ink: Ink): string {
 
 function rounds(report: FederationReport): string {
   return numbers(
-    ['round', 'dealers', 'records', 'AUC before', 'in best fifth', 'calibration error'],
-    report.roundDetails.map((r) => [
-      `${r.round}`,
-      `${r.dealers}`,
-      `${r.records}`,
-      (r.aucBps / 10_000).toFixed(4),
-      share(r.evaluation?.top.at(-1)?.captureBps),
-      share(r.evaluation?.calibrationErrorBps),
-    ]),
+    ['round', 'dealers', 'records', ...roundFigures(report.roundDetails.at(-1)?.evaluation?.type)],
+    report.roundDetails.map((r) => [`${r.round}`, `${r.dealers}`, `${r.records}`, ...roundValues(r)]),
   );
+}
+
+function roundFigures(type: TaskType = 'binary'): string[] {
+  switch (type) {
+    case 'binary':
+      return ['AUC before', 'in best fifth', 'calibration error'];
+    case 'classes':
+      return ['accuracy before', 'macro-F1', 'least recall'];
+    case 'regression':
+      return ['within tolerance before', 'mean error', 'R²'];
+  }
+}
+
+/** Errors of a number are shares of the range between its public bounds. */
+function roundValues({ aucBps, accuracyBps, evaluation }: RoundReport): string[] {
+  switch (evaluation?.type) {
+    case 'classes': {
+      const recalls = evaluation.recallBps.filter((bps) => bps !== null);
+      return [share(accuracyBps), share(evaluation.macroF1Bps), share(Math.min(...recalls))];
+    }
+    case 'regression':
+      return [share(accuracyBps), share(evaluation.mae * 10_000), evaluation.r2?.toFixed(4) ?? '–'];
+    default:
+      return [
+        (aucBps / 10_000).toFixed(4),
+        share(evaluation?.top.at(-1)?.captureBps),
+        share(evaluation?.calibrationErrorBps),
+      ];
+  }
 }
 
 /** What the coordinator did, a phase a column; what of it was training, and what was not. */

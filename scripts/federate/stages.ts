@@ -92,11 +92,18 @@ export const prove = (run: Run, running: RunningFederation): Promise<unknown> =>
 /** Rounds `from` to `to`, a line each. */
 export const learn = (run: Run, running: RunningFederation, from: number, to: number): Promise<void> =>
   run.step('rounds', from === to ? `Round ${from}` : `Rounds ${from}–${to}`, (s) =>
-    runRounds(running.coordinator, to - from + 1, ({ round, dealers, aucBps, records, timingsMs }) => {
-      const ms = Object.values(timingsMs).reduce((a, b) => a + b, 0);
-      const auc = (aucBps / 10_000).toFixed(4);
-      s.line(`round ${round}: ${dealers} dealers, ${records} records, AUC before ${auc}, ${ms.toFixed(0)} ms`);
-    }),
+    runRounds(
+      running.coordinator,
+      to - from + 1,
+      ({ round, dealers, records, accuracyBps, aucBps, evaluation, timingsMs }) => {
+        const ms = Object.values(timingsMs).reduce((a, b) => a + b, 0);
+        const isRanking = evaluation === undefined || evaluation.type === 'binary';
+        const quality = isRanking
+          ? `AUC ${(aucBps / 10_000).toFixed(4)}`
+          : `accuracy ${(accuracyBps / 100).toFixed(1)} %`;
+        s.line(`round ${round}: ${dealers} dealers, ${records} records, ${quality} before, ${ms.toFixed(0)} ms`);
+      },
+    ),
   );
 
 /** What the witnesses and the chain say was signed, held against each other. @throws ConcordatError ANCHOR_EQUIVOCATION */
