@@ -1,9 +1,14 @@
 // Sums of per-customer gradients, each clipped on its own, without ever holding one: "ghost" norms, then one pass.
 import * as tf from '@tensorflow/tfjs-core';
 import type { ModelLayout } from '../../protocol/learning/model.ts';
-import type { ClippedSum, ClippedSumInput } from '../../protocol/learning/strategies/strategy.ts';
+import { outputOf } from '../../protocol/learning/output.ts';
+import type { ClippedSum, ClippedSumInput, Labels } from '../../protocol/learning/strategies/strategy.ts';
 import type { TaskDocument } from '../../protocol/learning/task.ts';
-import { backThrough, createNetwork, disposeNetwork, forward } from './network.ts';
+import { backThrough, createLayers, type Dense, disposeLayers, forward } from './dense.ts';
+import { targetsOf, weightOf } from './targets.ts';
+
+/** Of other kinds of models, a customer's gradient has no such norm: the strategies that need one refuse them. */
+type DenseTask = Extract<TaskDocument['model'], { kind: 'dense' }>;
 
 /** What a layer's part of every customer's gradient is made of: the outer product of the two, and delta for the bias. */
 interface LayerSignals {
@@ -23,23 +28,24 @@ const PASS_ROWS = 1_024;
  * 1/unitsPerGradient: whole numbers below 2^53, so the sum is exact and leaves no trace of order (Casacuberta et al.,
  * "Widespread Underestimation of Sensitivity in Differentially Private Libraries", 2022).
  */
-export function clippedSum(model: TaskDocument['model'], layout: ModelLayout, input: ClippedSumInput): ClippedSum {
+export function clippedSum(model: DenseTask, layout: ModelLayout, input: ClippedSumInput): ClippedSum {
   const features = layout[0]?.shape[0] ?? 0;
   const rows = input.labels.length;
   const sum = new Float64Array(input.weights.length);
-  const scores = new Float32Array(rows);
-  const network = createNetwork(model, layout, input.weights);
+  const { units } = outputOf(model);
+  const scores = new Float32Array(rows * units);
+  const network = createLayers(model, layout, input.weights);
   try {
     for (let start = 0; start < rows; start += PASS_ROWS) {
       const end = Math.min(start + PASS_ROWS, rows);
       const labels = input.labels.subarray(start, end);
       const matrix = input.features.subarray(start * features, end * features);
-      const pass = signalsOf(network, model.positiveWeight, matrix, labels);
-      scores.set(pass.scores, start);
+      const pass = signalsOf(network, model, matrix, labels);
+      scores.set(pass.scores, start * units);
       addClipped(pass.layers, clipFactors(pass.layers, labels.length, input.clipNorm), input.unitsPerGradient, sum);
     }
   } finally {
-    disposeNetwork(network);
+    disposeLayers(network);
   }
   return { sum, scores };
 }
@@ -67,12 +73,12 @@ function clipFactors(layers: readonly LayerSignals[], rows: number, clipNorm: nu
   return ghostNorms(layers, rows).map((norm) => (Number.isFinite(norm) ? Math.min(1, clipNorm / norm) : 0));
 }
 
-/** Forward and back through the network: as `descend`, but nothing is summed over rows. */
+/** Forward and back through the network: as a step of SGD, but nothing is summed over rows. */
 function signalsOf(
-  network: ReturnType<typeof createNetwork>,
-  positiveWeight: number,
+  network: readonly Dense[],
+  model: DenseTask,
   matrix: Float32Array,
-  labels: Uint8Array,
+  labels: Labels,
 ): { layers: LayerSignals[]; scores: Float32Array } {
   const rows = labels.length;
   const layers: LayerSignals[] = [];
@@ -80,12 +86,10 @@ function signalsOf(
     const x = tf.tensor2d(matrix, [rows, matrix.length / rows]);
     const outputs = forward(network, x);
     const score = outputs[network.length] ?? x;
-    const label = tf.tensor2d(Float32Array.from(labels), [rows, 1]);
-    const weight = tf.tensor2d(
-      Float32Array.from(labels, (y) => (y === 1 ? positiveWeight : 1)),
-      [rows, 1],
-    );
-    let delta: tf.Tensor2D = tf.mul(tf.sub(score, label), weight);
+    const { units } = outputOf(model);
+    const target = tf.tensor2d(targetsOf(labels, units), [rows, units]);
+    const weights = Float32Array.from(labels, (y) => weightOf(y, model.positiveWeight));
+    let delta: tf.Tensor2D = tf.mul(tf.sub(score, target), tf.tensor2d(weights, [rows, 1]));
     for (let i = network.length - 1; i >= 0; i--) {
       const [layer, input, below] = [network[i], outputs[i], network[i - 1]];
       if (!layer || !input) continue;

@@ -1,102 +1,37 @@
-// A network of dense layers as tensors: forward pass, gradients by hand, one SGD step.
-import * as tf from '@tensorflow/tfjs-core';
-import type { ModelLayout } from '../../protocol/learning/model.ts';
-import type { TaskDocument } from '../../protocol/learning/task.ts';
-import { type Pull, pulled } from './pull.ts';
+// What the trainer asks of a network, whatever kind of model it is of.
+import type * as tf from '@tensorflow/tfjs-core';
+import type { PullPlan } from './pull.ts';
 
-export interface Dense {
-  /** inputs × units */
-  readonly kernel: tf.Variable<tf.Rank.R2>;
-  /** units */
-  readonly bias: tf.Variable<tf.Rank.R1>;
-  readonly activation: TaskDocument['model']['layers'][number]['activation'];
+export interface Batch {
+  /** batch × columns */
+  readonly features: tf.Tensor2D;
+  /** batch × outputs: one-hot for classes */
+  readonly targets: tf.Tensor2D;
+  /** batch × 1: learning rate × weight of the row / rows in the batch. It scales a row's loss, and so every gradient. */
+  readonly rates: tf.Tensor2D;
 }
 
-/** Cuts flat weights into variables. The caller must `dispose`. `weights` is in layout order, float32. */
-export function createNetwork(model: TaskDocument['model'], layout: ModelLayout, weights: Float32Array): Dense[] {
-  let at = 0;
-  return model.layers.map(({ activation }, i) => {
-    const [inputs = 0, units = 0] = layout[2 * i]?.shape ?? [];
-    const kernel = tf.tensor2d(weights.subarray(at, at + inputs * units), [inputs, units]);
-    const bias = tf.tensor1d(weights.subarray(at + inputs * units, at + (inputs + 1) * units));
-    at += (inputs + 1) * units;
-    const layer: Dense = { kernel: tf.variable(kernel), bias: tf.variable(bias), activation };
-    tf.dispose([kernel, bias]);
-    return layer;
-  });
+/** Holds tensors until it is disposed of. */
+export interface Network {
+  /** Scores, rows × outputs. Called inside tf.tidy. */
+  forward(features: tf.Tensor2D): tf.Tensor2D;
+  /** One step of SGD in place, on Σ rate·loss over the batch and on the pull. Called inside tf.tidy; leaves no tensor behind. */
+  step(batch: Batch): void;
+  /** In layout order. */
+  weights(): Float32Array;
+  dispose(): void;
 }
 
-/** All weights in layout order. */
-export function readWeights(network: readonly Dense[]): Float32Array {
-  const parts = network.flatMap((layer) => [layer.kernel.dataSync(), layer.bias.dataSync()]);
-  const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
+/** What a network that is trained is opened with. */
+export interface FitPlan {
+  /** What moves every weight beside the loss. */
+  readonly pull: PullPlan;
+  /** Decides what a network draws by itself (dropout); the order of the rows comes from elsewhere. */
+  readonly seed: Uint8Array;
 }
 
-export function disposeNetwork(network: readonly Dense[]): void {
-  for (const layer of network) tf.dispose([layer.kernel, layer.bias]);
-}
-
-function activate(sum: tf.Tensor2D, activation: Dense['activation']): tf.Tensor2D {
-  switch (activation) {
-    case 'relu':
-      return tf.relu(sum);
-    case 'tanh':
-      return tf.tanh(sum);
-    case 'sigmoid':
-      return tf.sigmoid(sum);
-  }
-}
-
-/** Output of every layer, the features first: the last one is the score, rows × 1. */
-export function forward(network: readonly Dense[], features: tf.Tensor2D): tf.Tensor2D[] {
-  const outputs = [features];
-  for (const layer of network) {
-    const input = outputs[outputs.length - 1] ?? features;
-    outputs.push(activate(tf.add(tf.matMul(input, layer.kernel), layer.bias), layer.activation));
-  }
-  return outputs;
-}
-
-/** δ behind an activation, from δ before it and the activation's own output. */
-export function backThrough(delta: tf.Tensor2D, output: tf.Tensor2D, activation: Dense['activation']): tf.Tensor2D {
-  return activation === 'relu' ? tf.mul(delta, tf.step(output)) : tf.mul(delta, tf.sub(1, tf.square(output)));
-}
-
-/**
- * One step of SGD on the mean sigmoid cross-entropy and the penalties, in place. Call inside tf.tidy.
- *
- * Written with tensor operations rather than tf.train.sgd().minimize: same mathematics, 4 to 5 times as fast, because the
- * tape costs more than a batch of this size (measured: 9 ms against 45 ms for 700 rows × 343 columns × 5 epochs).
- * With a sigmoid output and cross-entropy, δ of the last layer is simply (score − label)·weight.
- *
- * @param rates batch × 1: learning rate × weight of the row / rows in the batch. It scales δ, and so every gradient.
- * @param pull what moves every weight beside the loss
- */
-export function descend(
-  network: readonly Dense[],
-  features: tf.Tensor2D,
-  labels: tf.Tensor2D,
-  rates: tf.Tensor2D,
-  pull: Pull,
-): void {
-  const outputs = forward(network, features);
-  let delta: tf.Tensor2D = tf.mul(tf.sub(outputs[network.length] ?? features, labels), rates);
-  for (let i = network.length - 1; i >= 0; i--) {
-    const layer = network[i];
-    const input = outputs[i];
-    if (!layer || !input) continue;
-    const kernelStep = tf.matMul(input, delta, true, false);
-    const biasStep = tf.sum<tf.Tensor1D>(delta, 0);
-    const below = network[i - 1];
-    // Before this layer's kernel moves: δ below needs the kernel that the forward pass used.
-    if (below) delta = backThrough(tf.matMul(delta, layer.kernel, false, true), input, below.activation);
-    layer.kernel.assign(tf.sub(pulled(layer.kernel, pull.kernel, pull.drifts?.[i]?.kernel), kernelStep));
-    layer.bias.assign(tf.sub(pulled(layer.bias, pull.bias, pull.drifts?.[i]?.bias), biasStep));
-  }
+/** One per kind of model. */
+export interface NetworkKind {
+  /** `weights` in layout order, not changed. Without a plan it is for scoring alone, and `step` is not called. */
+  open(weights: Float32Array, fit?: FitPlan): Network;
 }

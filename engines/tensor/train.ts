@@ -3,17 +3,21 @@ import assert from 'node:assert';
 import { setImmediate as breathe } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import { ConcordatError } from '../../protocol/errors.ts';
+import type { Backend } from '../../protocol/learning/layers-model.ts';
 import { layoutOf, type ModelLayout, parameterCount } from '../../protocol/learning/model.ts';
+import { outputOf } from '../../protocol/learning/output.ts';
 import { createPrng, shuffled } from '../../protocol/learning/prng.ts';
 import type { FitInput, LocalTrainer } from '../../protocol/learning/strategies/strategy.ts';
 import type { TaskDocument } from '../../protocol/learning/task.ts';
-import { startTensorBackend } from './backend.ts';
+import { startTensorBackend, useTensorBackend } from './backend.ts';
+import { denseKind } from './dense.ts';
 import { clippedSum } from './ghost.ts';
-import { createNetwork, type Dense, descend, disposeNetwork, forward, readWeights } from './network.ts';
-import { createPull, disposePull, type Pull, pullOf } from './pull.ts';
+import type { Network, NetworkKind } from './network.ts';
+import { pullOf } from './pull.ts';
+import { targetsOf, weightOf } from './targets.ts';
 
 /** The part of a task that decides what a network is; how it is trained comes with each fit. */
-export type TrainingPlan = Pick<TaskDocument, 'model'>;
+export type TrainingPlan = Pick<TaskDocument, 'model'> & { readonly backend?: Backend };
 
 export interface Trainer extends LocalTrainer {
   readonly layout: ModelLayout;
@@ -22,11 +26,23 @@ export interface Trainer extends LocalTrainer {
 /** Rows scored in one go: bounds the memory a large hold-out takes. */
 const SCORE_ROWS = 8_192;
 
-/** Starts the backend when it is not yet running. `features`: columns of a row. */
+/** A kind of network by its model; the library of Keras layers is loaded when a model asks for it (80 ms). */
+async function kindOf(model: TaskDocument['model'], layout: ModelLayout, backend: Backend): Promise<NetworkKind> {
+  if (model.kind === 'dense') return denseKind(model, layout);
+  const { tryLayers } = await import('./layers-trial.ts');
+  return tryLayers(model, backend);
+}
+
+/**
+ * Starts the backend when it is not yet running. `features`: columns of a row.
+ * @throws ConcordatError TENSOR_BACKEND_WRONG, TENSOR_BACKEND_MISSING, MODEL_UNTRAINABLE
+ */
 export async function createTrainer(plan: TrainingPlan, features: number): Promise<Trainer> {
-  await startTensorBackend();
-  const { model } = plan;
+  const { model, backend = 'wasm' } = plan;
+  await startTensorBackend(backend);
   const layout = layoutOf(plan, features);
+  const kind = await kindOf(model, layout, backend);
+  const { units: outputs } = outputOf(model);
 
   function rowsOf(weights: Float32Array, matrix: Float32Array): number {
     if (weights.length !== parameterCount(layout))
@@ -36,21 +52,22 @@ export async function createTrainer(plan: TrainingPlan, features: number): Promi
   }
 
   /** One pass over all rows in the given order; the last batch may be smaller. */
-  function runEpoch(network: readonly Dense[], input: FitInput, order: Uint32Array, pull: Pull): void {
+  function runEpoch(network: Network, input: FitInput, order: Uint32Array): void {
     const { batchSize, learningRate } = input;
     const batch = new Float32Array(Math.min(batchSize, order.length) * features);
     for (let start = 0; start < order.length; start += batchSize) {
       const rows = order.subarray(start, start + batchSize);
-      const labels = new Float32Array(rows.length);
-      const rates = new Float32Array(rows.length);
+      const labels = Float32Array.from(rows, (row) => input.labels[row] ?? 0);
       rows.forEach((row, i) => {
         batch.set(input.features.subarray(row * features, (row + 1) * features), i * features);
-        labels[i] = input.labels[row] ?? 0;
-        rates[i] = (learningRate * (labels[i] === 1 ? model.positiveWeight : 1)) / rows.length;
       });
+      const rates = Float32Array.from(labels, (y) => (learningRate * weightOf(y, model.positiveWeight)) / rows.length);
       tf.tidy(() => {
-        const x = tf.tensor2d(batch.subarray(0, rows.length * features), [rows.length, features]);
-        descend(network, x, tf.tensor2d(labels, [rows.length, 1]), tf.tensor2d(rates, [rows.length, 1]), pull);
+        network.step({
+          features: tf.tensor2d(batch.subarray(0, rows.length * features), [rows.length, features]),
+          targets: tf.tensor2d(targetsOf(labels, outputs), [rows.length, outputs]),
+          rates: tf.tensor2d(rates, [rows.length, 1]),
+        });
       });
     }
   }
@@ -60,38 +77,39 @@ export async function createTrainer(plan: TrainingPlan, features: number): Promi
     if (rows !== input.labels.length)
       throw new ConcordatError('MODEL_MISMATCH', `${rows} rows, ${input.labels.length} labels`);
     const prng = createPrng(input.seed, 'shuffle');
-    const network = createNetwork(model, layout, input.weights);
-    const pull = createPull(network, pullOf(input, model.l2));
+    useTensorBackend(backend);
+    const network = kind.open(input.weights, { pull: pullOf(input, model.l2), seed: input.seed });
     try {
       for (let epoch = 1; epoch <= input.epochs; epoch++) {
         const before = tf.memory().numTensors;
-        runEpoch(network, input, shuffled(rows, prng), pull);
+        runEpoch(network, input, shuffled(rows, prng));
         assert.equal(tf.memory().numTensors, before, 'an epoch leaked tensors');
         input.onEpoch?.(epoch);
         await breathe(); // an epoch is synchronous; the process also keeps its links alive
+        useTensorBackend(backend); // another task may have trained in between
       }
-      const weights = readWeights(network);
+      const weights = network.weights();
       if (!weights.every(Number.isFinite)) throw new ConcordatError('TRAINING_DIVERGED', 'a weight is not finite');
       return weights;
     } finally {
-      disposeNetwork(network);
-      disposePull(pull);
+      network.dispose();
     }
   }
 
   function score(weights: Float32Array, matrix: Float32Array): Float32Array {
     const rows = rowsOf(weights, matrix);
-    const scores = new Float32Array(rows);
-    const network = createNetwork(model, layout, weights);
+    const scores = new Float32Array(rows * outputs);
+    useTensorBackend(backend);
+    const network = kind.open(weights);
     for (let start = 0; start < rows; start += SCORE_ROWS) {
       const n = Math.min(SCORE_ROWS, rows - start);
       const part = tf.tidy(() => {
         const x = tf.tensor2d(matrix.subarray(start * features, (start + n) * features), [n, features]);
-        return forward(network, x).at(-1)?.dataSync();
+        return network.forward(x).dataSync();
       });
-      if (part) scores.set(part, start);
+      scores.set(part, start * outputs);
     }
-    disposeNetwork(network);
+    network.dispose();
     return scores;
   }
 
@@ -101,6 +119,8 @@ export async function createTrainer(plan: TrainingPlan, features: number): Promi
     score,
     clippedSum(input) {
       rowsOf(input.weights, input.features);
+      useTensorBackend(backend);
+      if (model.kind !== 'dense') throw new ConcordatError('MODEL_UNTRAINABLE', 'clipped sums need kind: dense');
       return clippedSum(model, layout, input);
     },
   };

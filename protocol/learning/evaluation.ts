@@ -1,5 +1,73 @@
-// What summed histograms say beside the AUC: whether scores are probabilities, and how many positives the best scores hold.
-import type { ScoreHistogram } from './metrics.ts';
+// What a sum of counts says of the base model: the two figures that go on chain, and what more there is to know for whoever watches.
+// Of a label of 0 or 1: whether scores are probabilities, and how many positives the best scores hold.
+import { classScores, rowsRight } from './confusion.ts';
+import type { Measured } from './measure.ts';
+import { accuracyBpsOfHistogram, aucOfHistogram, basisPoints, type ScoreHistogram } from './metrics.ts';
+import { errorScores, rowsWithin } from './residuals.ts';
+
+export interface PublishedMetrics {
+  /** Rounded down, so that a floor is never met by rounding; 0 where there is nothing to measure on. */
+  readonly accuracyBps: number;
+  /** 0 for a label that is not 0 or 1. */
+  readonly aucBps: number;
+}
+
+interface Thresholds {
+  readonly decisionThreshold?: number | undefined;
+  readonly tolerance?: number | undefined;
+}
+
+/** Accuracy is the share of records told right: on the right side of the threshold, in the right class, within the tolerance. */
+export function metricsOf(measured: Measured, evaluation: Thresholds): PublishedMetrics {
+  switch (measured.type) {
+    case 'binary': {
+      const { histogram } = measured;
+      const accuracyBps = accuracyBpsOfHistogram(histogram, evaluation.decisionThreshold ?? 1) ?? 0;
+      return { accuracyBps, aucBps: Math.floor((aucOfHistogram(histogram) ?? 0) * 10_000) };
+    }
+    case 'classes':
+      return { accuracyBps: basisPoints(...rowsRight(measured.confusion)) ?? 0, aucBps: 0 };
+    case 'regression':
+      return { accuracyBps: basisPoints(...rowsWithin(measured.errors, evaluation.tolerance ?? 0)) ?? 0, aucBps: 0 };
+  }
+}
+
+export interface ClassEvaluation {
+  readonly type: 'classes';
+  /** Per class, in the order of the label's enum; null where no record is of it. */
+  readonly recallBps: readonly (number | null)[];
+  readonly macroF1Bps: number;
+}
+
+/** Shares of the range between the label's public bounds. */
+export interface ErrorEvaluation {
+  readonly type: 'regression';
+  /** At the resolution of a bin. */
+  readonly mae: number;
+  /** The two are undefined where noise hides the sums. */
+  readonly rmse?: number;
+  readonly r2?: number;
+}
+
+export type Evaluation = RankingEvaluation | ClassEvaluation | ErrorEvaluation;
+
+/** undefined when there is nothing to say: nothing was measured, or a label of 0 or 1 has one of the two alone. */
+export function evaluationOf(measured: Measured): Evaluation | undefined {
+  switch (measured.type) {
+    case 'binary':
+      return rankingEvaluation(measured.histogram);
+    case 'classes': {
+      const scores = classScores(measured.confusion);
+      if (scores === undefined) return undefined;
+      const recallBps = scores.recall.map((share) => (share === undefined ? null : Math.floor(share * 10_000)));
+      return { type: 'classes', recallBps, macroF1Bps: Math.floor(scores.macroF1 * 10_000) };
+    }
+    case 'regression': {
+      const scores = errorScores(measured.errors, measured.moments);
+      return scores && { type: 'regression', ...scores };
+    }
+  }
+}
 
 /** Records whose scores lie in one tenth of [0, 1]. */
 export interface ReliabilityGroup {
@@ -18,7 +86,8 @@ export interface TopShare {
   readonly lift: number;
 }
 
-export interface Evaluation {
+export interface RankingEvaluation {
+  readonly type: 'binary';
   /** Expected calibration error over ten groups (Naeini et al. 2015): Σ records·|share of positives − mean score| / all. */
   readonly calibrationErrorBps: number;
   readonly reliability: readonly ReliabilityGroup[];
@@ -31,12 +100,13 @@ const SHARES_BPS = [500, 1_000, 2_000] as const;
 const sum = (counts: Uint32Array): number => counts.reduce((a, b) => a + b, 0);
 
 /** undefined when nothing was scored, or one label is missing. */
-export function evaluationOf(h: ScoreHistogram): Evaluation | undefined {
+export function rankingEvaluation(h: ScoreHistogram): RankingEvaluation | undefined {
   const [negatives, positives] = [sum(h.negatives), sum(h.positives)];
   if (negatives === 0 || positives === 0) return undefined;
   const reliability = reliabilityOf(h);
   const error = reliability.reduce((all, g) => all + Math.abs(g.positives - g.records * g.meanScore), 0);
   return {
+    type: 'binary',
     calibrationErrorBps: Math.round((10_000 * error) / (negatives + positives)),
     reliability,
     top: SHARES_BPS.map((shareBps) => topShare(h, shareBps)),

@@ -1,68 +1,46 @@
 // From a record to numbers, by the public constants of the data contract alone.
-import type { FeatureMap } from './contract-schema.ts';
 import type { DataContract } from './data-contract.ts';
+import { type MappedField, mapField } from './feature-maps.ts';
+import type { Labels } from './strategies/strategy.ts';
+import { targetsOf } from './target.ts';
 import type { Row } from './validate-row.ts';
 
-type Cell = string | number;
-
-interface Column {
-  readonly name: string;
-  readonly field: string;
-  readonly of: (cell: Cell) => number;
-}
-
-function columnsOf(field: string, feature: FeatureMap): Column[] {
-  switch (feature.map) {
-    case 'scaled':
-      return [{ name: field, field, of: (cell) => (Number(cell) - feature.centre) / feature.scale }];
-    case 'capped-scaled':
-      return [{ name: field, field, of: (cell) => Math.min(Number(cell), feature.cap) / feature.scale }];
-    case 'one-hot':
-      return feature.values.map((value) => ({
-        name: `${field}=${value}`,
-        field,
-        of: (cell) => (cell === value ? feature.weight : 0),
-      }));
-    case 'at-least':
-      return [
-        {
-          name: `${field}>=${feature.threshold}`,
-          field,
-          of: (cell) => (Number(cell) >= feature.threshold ? feature.weight : 0),
-        },
-      ];
-  }
-}
-
-const compiled = new WeakMap<DataContract, readonly Column[]>();
+const compiled = new WeakMap<DataContract, readonly MappedField[]>();
 
 /** In the order of the contract's fields, and of the maps within a field. That order is part of the model's layout. */
-function columns(contract: DataContract): readonly Column[] {
+function maps(contract: DataContract): readonly MappedField[] {
   const known = compiled.get(contract);
   if (known) return known;
-  const made = contract.fields.flatMap((field) => field.features.flatMap((feature) => columnsOf(field.name, feature)));
+  const made = contract.fields.flatMap(({ name, features }) => features.map((map) => mapField(name, map)));
   compiled.set(contract, made);
   return made;
 }
 
-export const featureNames = (contract: DataContract): string[] => columns(contract).map((column) => column.name);
+export const featureNames = (contract: DataContract): string[] => maps(contract).flatMap((map) => map.names());
 
-export const featureCount = (contract: DataContract): number => columns(contract).length;
+export const featureCount = (contract: DataContract): number =>
+  maps(contract).reduce((sum, { width }) => sum + width, 0);
 
 /** One row's features, `featureCount` long. The row must have passed `validateRow`. */
 export const featurise = (contract: DataContract, row: Row): Float32Array => featuriseAll(contract, [row]);
 
 /** Features of all rows, row after row: rows × featureCount. */
 export function featuriseAll(contract: DataContract, rows: readonly Row[]): Float32Array {
-  const all = columns(contract);
-  const out = new Float32Array(rows.length * all.length);
+  const all = maps(contract);
+  const out = new Float32Array(rows.length * featureCount(contract));
   let at = 0;
   for (const row of rows) {
-    for (const column of all) out[at++] = column.of(row[column.field] ?? Number.NaN);
+    for (const { field, width, write } of all) {
+      write(row[field] ?? Number.NaN, out, at);
+      at += width;
+    }
   }
   return out;
 }
 
-/** Labels of all rows, 0 or 1. */
-export const labelsOf = (contract: DataContract, rows: readonly Row[]): Uint8Array =>
-  Uint8Array.from(rows, (row) => Number(row[contract.label.name]));
+/** Labels of all rows, as targets: 0 or 1, the place of a class in the enum, or a number scaled to [0, 1]. */
+export const labelsOf = (contract: DataContract, rows: readonly Row[]): Labels =>
+  targetsOf(
+    contract.target,
+    rows.map((row) => row[contract.label.name] ?? Number.NaN),
+  );

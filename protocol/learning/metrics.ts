@@ -68,7 +68,7 @@ export const hitsAtTop = (scores: ArrayLike<number>, labels: ArrayLike<number>, 
     .filter((i) => labels[i] === 1).length;
 
 /** Basis points, rounded down, so that a floor is never met by rounding. */
-const basisPoints = (correct: number, all: number): number | undefined =>
+export const basisPoints = (correct: number, all: number): number | undefined =>
   all === 0 ? undefined : Math.floor((correct * 10_000) / all);
 
 /** Share of rows on the right side of the threshold, basis points: a score at or over it predicts 1. */

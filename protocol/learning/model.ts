@@ -6,8 +6,10 @@ import { ConcordatError } from '../errors.ts';
 import { LIMITS } from '../params.ts';
 import type { DataContract } from './data-contract.ts';
 import { featureCount } from './features.ts';
+import { initialWeight } from './layers-model.ts';
 import { createPrng } from './prng.ts';
 import type { Task } from './task.ts';
+import { topologyOf } from './topology.ts';
 
 export interface LayoutEntry {
   readonly name: string;
@@ -30,9 +32,9 @@ const MAX_FILE_BYTES = 4 * LIMITS.maxModelParameters + 65_536;
 const modelSchema = z.strictObject({
   v: z.literal(MODEL_TAG),
   layout: z
-    .array(z.strictObject({ name: z.string().min(1).max(64), shape: z.array(z.int().min(1)).min(1).max(4) }))
+    .array(z.strictObject({ name: z.string().min(1).max(128), shape: z.array(z.int().min(1)).min(1).max(4) }))
     .min(1)
-    .max(64),
+    .max(512),
   weights: z.instanceof(Uint8Array),
   state: z.templateLiteral(['0x', z.string().regex(/^[0-9a-f]{64}$/)]).optional(),
 });
@@ -43,13 +45,10 @@ const sizeOf = (entry: LayoutEntry): number => entry.shape.reduce((a, b) => a * 
 
 export const parameterCount = (layout: ModelLayout): number => layout.reduce((sum, entry) => sum + sizeOf(entry), 0);
 
-/**
- * Kernel and bias of each dense layer in turn: dense_0/kernel [F, units], dense_0/bias [units], dense_1/kernel, …
- * @throws ConcordatError TASK_INVALID when the model is larger than a round can carry
- */
-export function layoutOf(task: Pick<Task, 'model'>, inputs: number): ModelLayout {
+/** Kernel and bias of each dense layer in turn: dense_0/kernel [F, units], dense_0/bias [units], dense_1/kernel, … */
+function denseLayout(layers: readonly { readonly units: number }[], inputs: number): ModelLayout {
   let width = inputs;
-  const layout = task.model.layers.flatMap(({ units }, i): LayoutEntry[] => {
+  return layers.flatMap(({ units }, i): LayoutEntry[] => {
     const entries = [
       { name: `dense_${i}/kernel`, shape: [width, units] },
       { name: `dense_${i}/bias`, shape: [units] },
@@ -57,32 +56,46 @@ export function layoutOf(task: Pick<Task, 'model'>, inputs: number): ModelLayout
     width = units;
     return entries;
   });
-  const parameters = parameterCount(layout);
-  if (parameters > LIMITS.maxModelParameters) {
-    const detail = `model.layers: ${parameters} parameters, at most ${LIMITS.maxModelParameters}: use fewer units`;
-    throw new ConcordatError('TASK_INVALID', detail, { path: 'model.layers' });
-  }
-  return layout;
 }
 
 /**
- * What round 1 starts from; anyone can recompute it. Logistic regression starts at zero (the loss is convex). With hidden
- * layers, kernels are uniform within ±sqrt(6/(inputs+units)) (Glorot and Bengio 2010) from the task's hash, biases zero.
+ * The weights of a task's model. Of Keras layers: as the task names them, since only a trainer builds the model; it refuses one
+ * that has others.
+ * @throws ConcordatError TASK_INVALID when the model is larger than a round can carry, or takes other columns than `inputs`
+ */
+export function layoutOf({ model }: Pick<Task, 'model'>, inputs: number): ModelLayout {
+  const [path, layout] =
+    model.kind === 'dense' ? ['model.layers', denseLayout(model.layers, inputs)] : ['model.weights', model.weights];
+  const parameters = parameterCount(layout);
+  if (parameters > LIMITS.maxModelParameters) {
+    const detail = `${path}: ${parameters} parameters, at most ${LIMITS.maxModelParameters}: use fewer units`;
+    throw new ConcordatError('TASK_INVALID', detail, { path });
+  }
+  if (model.kind === 'tfjs-layers') requireColumns(topologyOf(model.topology).columns, inputs);
+  return layout;
+}
+
+function requireColumns(columns: number, inputs: number): void {
+  if (columns === inputs) return;
+  const path = 'model.topology';
+  const detail = `${path}: the input takes ${columns} columns, the data contract makes ${inputs}: give it the shape [null, ${inputs}]`;
+  throw new ConcordatError('TASK_INVALID', detail, { path });
+}
+
+/**
+ * What round 1 starts from; anyone can recompute it. Logistic regression starts at zero (the loss is convex). Other models'
+ * kernels are uniform within ±sqrt(6/(inputs+units)) (Glorot and Bengio 2010) from the task's hash: `initialWeight`.
  */
 export function initialModel(task: Task, contract: DataContract): Model {
   const layout = layoutOf(task, featureCount(contract));
   const weights = new Float32Array(parameterCount(layout));
-  if (task.model.layers.length === 1) return { layout, weights };
+  if (task.model.kind === 'dense' && task.model.layers.length === 1) return { layout, weights };
   const prng = createPrng(fromHex(task.hash), 'initial-model');
   let at = 0;
-  for (const entry of layout) {
-    const [inputs = 1, units] = entry.shape;
-    const end = at + sizeOf(entry);
-    if (units !== undefined) {
-      const limit = Math.sqrt(6 / (inputs + units));
-      for (let i = at; i < end; i++) weights[i] = (prng.unit() * 2 - 1) * limit;
-    }
-    at = end;
+  for (const { name, shape } of layout) {
+    const part = initialWeight(name, shape, prng);
+    weights.set(part, at);
+    at += part.length;
   }
   return { layout, weights };
 }

@@ -1,6 +1,6 @@
 // A dealer's vector on its way to the secure sum, and the sum on its way back. Each stage is a type: none can be skipped.
 import { ConcordatError } from '../errors.ts';
-import type { ScoreHistogram } from './metrics.ts';
+import type { Measure, Measured } from './measure.ts';
 import type { VectorPart } from './strategies/strategy.ts';
 
 declare const stage: unique symbol;
@@ -17,17 +17,21 @@ export type NoisyUpdate = Stage<'noisy'> & { readonly levels: readonly Float64Ar
 /** Values of `valueBits` bits for the secure sum. */
 export type QuantisedUpdate = Stage<'quantised'> & { readonly values: Uint16Array };
 
+/** What a dealer counts of the base model, one array per part of the vector's evaluation. */
+export type Counted = readonly [counts: ArrayLike<number>, moments: ArrayLike<number>];
+
 /** What a dealer sends and a sum is read by: `protocol/learning/vector.ts` makes it from a task. */
 export interface Vector {
   /** The strategy's. */
   readonly parts: readonly VectorPart[];
-  /** Histograms of the base model's scores: label 0, label 1. */
-  readonly evaluation: readonly [negatives: VectorPart, positives: VectorPart];
+  /** How the base model does: what `measure` counts, and its sums beside. */
+  readonly evaluation: readonly [counts: VectorPart, moments: VectorPart];
+  readonly measure: Measure;
   readonly valueBits: number;
   /** Values altogether. */
   readonly length: number;
   /** Of a strategy that sends its own counts: `evaluation` is then empty. */
-  readonly histogram?: (sums: readonly Float64Array[]) => ScoreHistogram;
+  readonly ownCounts?: (sums: readonly Float64Array[]) => Uint32Array;
 }
 
 const outOfRange = (detail: string) => new ConcordatError('VALUE_OUT_OF_RANGE', detail);
@@ -78,12 +82,8 @@ const partsOf = (vector: Vector): readonly VectorPart[] => [...vector.parts, ...
  * Levels of every value: round(x/step), half up. Rounding is deterministic, so that a round replays bit for bit.
  * @throws ConcordatError VALUE_OUT_OF_RANGE when a value is no number, or a count does not fit
  */
-export function quantise(
-  contribution: readonly Float64Array[],
-  { negatives, positives }: ScoreHistogram,
-  vector: Vector,
-): IntegerUpdate {
-  const all = [...contribution, Float64Array.from(negatives), Float64Array.from(positives)];
+export function quantise(contribution: readonly Float64Array[], counted: Counted, vector: Vector): IntegerUpdate {
+  const all = [...contribution, ...counted.map((numbers) => Float64Array.from(numbers))];
   const levels: readonly Float64Array[] = partsOf(vector).map((part, p) =>
     levelsOf(all[p] ?? new Float64Array(), part),
   );
@@ -140,8 +140,8 @@ export function encodeUpdate({ levels }: NoisyUpdate, vector: Vector): Quantised
 export interface OpenedUpdate {
   /** Sums over the dealers, one per part of the strategy, in its unit. */
   readonly sums: readonly Float64Array[];
-  /** Scores of the base model over all their records. */
-  readonly histogram: ScoreHistogram;
+  /** How the base model does over all their records. */
+  readonly measured: Measured;
 }
 
 /**
@@ -171,8 +171,9 @@ export function decodeSums(opened: ArrayLike<number>, vector: Vector, dealers: n
     return sums;
   };
   const sums = vector.parts.map(read);
-  const [negatives, positives] = [counts(read(vector.evaluation[0])), counts(read(vector.evaluation[1]))];
-  return { sums, histogram: vector.histogram?.(sums) ?? { negatives, positives } };
+  const [counted, moments] = [counts(read(vector.evaluation[0])), read(vector.evaluation[1])];
+  const { measure, ownCounts } = vector;
+  return { sums, measured: ownCounts ? measure.read(ownCounts(sums)) : measure.read(counted, moments) };
 }
 
 /** With noise in them they may be under 0 or no whole numbers. */

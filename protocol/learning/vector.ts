@@ -2,12 +2,13 @@
 import { ConcordatError } from '../errors.ts';
 import { LIMITS } from '../params.ts';
 import { blocksFor } from '../secagg/packing.ts';
+import { measureOf, momentsPart } from './measure.ts';
 import { layoutOf, parameterCount } from './model.ts';
 import { countsPart } from './strategies/parts.ts';
 import { strategyOf } from './strategies/registry.ts';
-import type { Shape } from './strategies/strategy.ts';
+import type { Labels, Shape } from './strategies/strategy.ts';
 import { packingOf, type TaskDocument } from './task.ts';
-import { digitsOf, type Vector } from './update.ts';
+import { type Counted, digitsOf, type Vector } from './update.ts';
 
 /**
  * @param features columns of a row: the data contract's `featureCount`
@@ -26,13 +27,21 @@ export function vectorOf(task: TaskDocument, features: number): Vector {
   const strategy = strategyOf(task);
   const parts = strategy.parts(shape);
   // exact counts beside noisy sums would undo the noise: such a strategy sends its own, or none
-  const bins = strategy.histogram ? 0 : task.evaluation.histogramBins;
-  const evaluation = [countsPart('negatives', bins), countsPart('positives', bins)] as const;
+  const measure = measureOf(task);
+  const exact = strategy.counts === undefined ? measure : { counters: 0, moments: 0 };
+  const evaluation = [countsPart('counts', exact.counters), momentsPart(exact.moments)] as const;
   const length = [...parts, ...evaluation].reduce((sum, part) => sum + part.length * digitsOf(part, valueBits), 0);
   requireFits(task, length);
-  const { histogram } = strategy;
-  const own = histogram && { histogram: (sums: readonly Float64Array[]) => histogram(sums, shape) };
-  return { parts, evaluation, valueBits, length, ...own };
+  const { counts } = strategy;
+  const own = counts && { ownCounts: (sums: readonly Float64Array[]) => counts(sums, shape) };
+  return { parts, evaluation, measure, valueBits, length, ...own };
+}
+
+/** Of the base model's scores; nothing where the strategy sends its own counts. `score` is then not called. */
+export function countedOf(vector: Vector, score: () => Float32Array, labels: Labels): Counted {
+  if (vector.ownCounts) return [[], []];
+  const scores = score();
+  return [vector.measure.countsOf(scores, labels), vector.measure.momentsOf(scores, labels)];
 }
 
 function requireFits(task: TaskDocument, values: number): void {

@@ -1,6 +1,6 @@
 // Calibration and capture from histograms, at their edges: ties over the edge, empty groups, a perfect and a useless score.
 import { expect, test } from 'vitest';
-import { evaluationOf, reliabilityOf, topShare } from '../../protocol/learning/evaluation.ts';
+import { rankingEvaluation, reliabilityOf, topShare } from '../../protocol/learning/evaluation.ts';
 import { histogramOf, hitsAtTop } from '../../protocol/learning/metrics.ts';
 import { createPrng } from '../../protocol/learning/prng.ts';
 
@@ -14,10 +14,10 @@ function honest(rows: number) {
 
 test('scores that are probabilities have next to no calibration error; moved ones have what they were moved by', () => {
   const { scores, labels } = honest(20_000);
-  expect(evaluationOf(histogramOf(scores, labels, 256))?.calibrationErrorBps).toBeLessThan(120);
+  expect(rankingEvaluation(histogramOf(scores, labels, 256))?.calibrationErrorBps).toBeLessThan(120);
   const moved = scores.map((score) => score * 0.5);
   const mean = scores.reduce((a, b) => a + b, 0) / scores.length;
-  const error = evaluationOf(histogramOf(moved, labels, 256))?.calibrationErrorBps ?? 0;
+  const error = rankingEvaluation(histogramOf(moved, labels, 256))?.calibrationErrorBps ?? 0;
   expect(Math.abs(error - 10_000 * mean * 0.5)).toBeLessThan(120);
 });
 
@@ -61,8 +61,8 @@ test('without ties it is the count of hits', () => {
 });
 
 test('there is nothing to say without both labels', () => {
-  expect(evaluationOf(histogramOf([], [], 8))).toBeUndefined();
-  expect(evaluationOf(histogramOf([0.5], [1], 8))).toBeUndefined();
-  expect(evaluationOf(histogramOf([0.5], [0], 8))).toBeUndefined();
-  expect(evaluationOf(histogramOf([0.5, 0.5], [0, 1], 8))?.top.map(({ lift }) => lift)).toEqual([1, 1, 1]);
+  expect(rankingEvaluation(histogramOf([], [], 8))).toBeUndefined();
+  expect(rankingEvaluation(histogramOf([0.5], [1], 8))).toBeUndefined();
+  expect(rankingEvaluation(histogramOf([0.5], [0], 8))).toBeUndefined();
+  expect(rankingEvaluation(histogramOf([0.5, 0.5], [0, 1], 8))?.top.map(({ lift }) => lift)).toEqual([1, 1, 1]);
 });

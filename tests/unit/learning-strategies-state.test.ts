@@ -45,6 +45,7 @@ describe('the state file', () => {
 
 const DEALER: Hex = `0x${'11'.repeat(20)}`;
 const OTHER: Hex = `0x${'22'.repeat(20)}`;
+const TASK: Hex = `0x${'33'.repeat(32)}`;
 
 interface Told {
   readonly status?: RoundStatus;
@@ -63,7 +64,7 @@ const ledgerOf = (rounds: Readonly<Record<number, Told>>) =>
 describe('a dealer’s own state', () => {
   const stateOf = (x: number) => ({ control: Float64Array.of(x, -x) });
   const open = (rounds: Readonly<Record<number, Told>>, store = memoryStore()) =>
-    createDealerStates({ store, ledger: ledgerOf(rounds), dealer: DEALER });
+    createDealerStates({ store, ledger: ledgerOf(rounds), dealer: DEALER, taskHash: TASK });
 
   test.each<[string, Told, number]>([
     ['the round before, published', {}, 2],
@@ -94,6 +95,20 @@ describe('a dealer’s own state', () => {
     expect(await store.list('dealer-state/')).toHaveLength(2);
     expect(await states.before(4, 2)).toEqual(stateOf(3));
     expect(await store.list('dealer-state/')).toHaveLength(1);
+  });
+
+  test('each task has its own, and forgets nothing of another', async () => {
+    const store = memoryStore();
+    const [ledger, dealer] = [ledgerOf({ 1: {}, 2: {}, 3: {} }), DEALER];
+    const [mine, theirs] = [TASK, `0x${'44'.repeat(32)}` as Hex].map((taskHash) =>
+      createDealerStates({ store, ledger, dealer, taskHash }),
+    );
+    await mine?.write(1, 1, stateOf(1));
+    await theirs?.write(2, 1, stateOf(2));
+    await mine?.write(3, 1, stateOf(3));
+    expect(await mine?.before(3, 2)).toEqual(stateOf(1));
+    expect(await mine?.before(4, 2)).toEqual(stateOf(3));
+    expect(await theirs?.before(4, 2)).toEqual(stateOf(2));
   });
 
   test('a strategy that keeps nothing writes nothing; a state of another model is refused', async () => {

@@ -9,11 +9,12 @@ import { createPrng } from '../../protocol/learning/prng.ts';
 import { serverStep } from '../../protocol/learning/server-optimiser.ts';
 import type { StrategySettings } from '../../protocol/learning/strategies/settings.ts';
 import type { StrategyState } from '../../protocol/learning/strategies/strategy.ts';
-import { parseTask, type Task } from '../../protocol/learning/task.ts';
+import { type DenseModel, parseTask, type Task } from '../../protocol/learning/task.ts';
 import { shapeOf, vectorOf } from '../../protocol/learning/vector.ts';
 import vectors from '../../protocol/vectors/learning-server.json' with { type: 'json' };
 import { type Examples, type Simulation, simulateRounds } from '../../scripts/simulate.ts';
 import { task as smallTask, taskText } from '../helpers/audit/small-task.ts';
+import { denseOf } from '../helpers/dense.ts';
 import { codeOf } from './secagg-fixtures.ts';
 
 const SGD = { localEpochs: 2, batchSize: 16, learningRate: 0.05 };
@@ -250,12 +251,12 @@ describe('a task is refused that its strategy cannot do', () => {
 
   test('a vector longer than a payload, at the largest model: SCAFFOLD’s is twice FedAvg’s, ridge’s a square', async () => {
     const wide = { units: 3_000, activation: 'relu' as const };
-    const vector = (name: StrategySettings['name'], layers: Task['model']['layers'], features: number) => {
+    const vector = (name: StrategySettings['name'], layers: DenseModel['layers'], features: number) => {
       const task = taskWith(named(name));
       const update = { ...task.update, packing: '3x26' as const };
-      return codeOf(() => vectorOf({ ...task, update, model: { ...task.model, layers } }, features));
+      return codeOf(() => vectorOf({ ...task, update, model: { ...denseOf(task), layers } }, features));
     };
-    const [score] = smallTask.model.layers.slice(-1);
+    const [score] = denseOf(smallTask).layers.slice(-1);
     if (score === undefined) throw new Error('no layer');
     expect(await vector('fedavg', [wide, score], 3_000)).toBe('nothing thrown');
     expect(await vector('scaffold', [wide, score], 3_000)).toBe('TASK_INVALID');

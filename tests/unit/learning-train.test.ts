@@ -4,13 +4,15 @@ import { createHash } from 'node:crypto';
 import '@tensorflow/tfjs-layers'; // registers the gradients that the reference below needs
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
-import { createTrainer, type TrainingPlan } from '../../engines/tensor/train.ts';
+import { createTrainer } from '../../engines/tensor/train.ts';
 import { utf8ToBytes } from '../../protocol/bytes.ts';
 import { createPrng, shuffled } from '../../protocol/learning/prng.ts';
+import type { DenseModel } from '../../protocol/learning/task.ts';
 
+type DensePlan = { readonly model: DenseModel };
 const F = 12;
 const ROWS = 150; // not a multiple of the batch: the last batch is smaller
-const LOGISTIC: TrainingPlan = {
+const LOGISTIC: DensePlan = {
   model: {
     kind: 'dense',
     layers: [{ units: 1, activation: 'sigmoid' }],
@@ -20,7 +22,7 @@ const LOGISTIC: TrainingPlan = {
   },
 };
 const SGD = { batchSize: 32, learningRate: 0.01 };
-const DEEP: TrainingPlan = {
+const DEEP: DensePlan = {
   model: {
     ...LOGISTIC.model,
     layers: [
@@ -43,7 +45,7 @@ const digest = (weights: Float32Array) => createHash('sha256').update(new Uint8A
 
 /** Logistic SGD in float64, straight from the definition. */
 function reference(
-  plan: TrainingPlan,
+  plan: DensePlan,
   start: Float32Array,
   data: ReturnType<typeof examples>,
   epochs: number,

@@ -3,8 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { COIL2000, loadTask } from '../../examples/simulation/load.ts';
 import { encodeCbor } from '../../protocol/codec.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
-import type { ScoreHistogram } from '../../protocol/learning/metrics.ts';
-import { histogramOf } from '../../protocol/learning/metrics.ts';
+import { measureOf, momentsPart } from '../../protocol/learning/measure.ts';
 import {
   decodeModel,
   encodeModel,
@@ -18,6 +17,7 @@ import type { VectorPart } from '../../protocol/learning/strategies/strategy.ts'
 import { parseTask } from '../../protocol/learning/task.ts';
 import {
   addNoise,
+  type Counted,
   clip,
   decodeSums,
   digitsOf,
@@ -32,6 +32,7 @@ import {
 } from '../../protocol/learning/update.ts';
 import { vectorOf } from '../../protocol/learning/vector.ts';
 import { LIMITS } from '../../protocol/params.ts';
+import { denseOf } from '../helpers/dense.ts';
 
 const code = (run: () => unknown): string => {
   try {
@@ -63,17 +64,22 @@ describe('clipping', () => {
   });
 });
 
+const MEASURE = measureOf({
+  model: { layers: [{ units: 1, activation: 'sigmoid' }], loss: 'squared', positiveWeight: 1, l2: 0 },
+  evaluation: { histogramBins: 2 },
+});
+
 /** `bins` of either label behind the parts. */
 function vectorWith(parts: readonly VectorPart[], bins: number, valueBits: number): Vector {
-  const evaluation = [countsPart('negatives', bins), countsPart('positives', bins)] as const;
+  const evaluation = [countsPart('counts', 2 * bins), momentsPart(0)] as const;
   const length = [...parts, ...evaluation].reduce((sum, part) => sum + part.length * digitsOf(part, valueBits), 0);
-  return { parts, evaluation, valueBits, length };
+  return { parts, evaluation, measure: MEASURE, valueBits, length };
 }
 
-const sent = (parts: readonly Float64Array[], counts: ScoreHistogram, vector: Vector) => [
-  ...encodeUpdate(addNoise(quantise(parts, counts, vector), vector, undefined), vector).values,
+const sent = (parts: readonly Float64Array[], counted: Counted, vector: Vector) => [
+  ...encodeUpdate(addNoise(quantise(parts, counted, vector), vector, undefined), vector).values,
 ];
-const nothing = histogramOf([], [], 0);
+const nothing: Counted = [[], []];
 
 describe('quantising', () => {
   test('the ends of the range, zero, and half-way values going up', () => {
@@ -93,10 +99,10 @@ describe('quantising', () => {
 
   test('evaluation counts follow as they are, up to 65,535', () => {
     const vector = vectorWith([signedPart('delta', 1, 1, 16)], 2, 16);
-    const counts = { negatives: Uint32Array.of(0, 65_535), positives: Uint32Array.of(7, 0) };
-    expect(sent([Float64Array.of(0)], counts, vector)).toEqual([32_768, 0, 65_535, 7, 0]);
-    const over = { negatives: Uint32Array.of(65_536, 0), positives: Uint32Array.of(0, 0) };
-    expect(code(() => sent([Float64Array.of(0)], over, vector))).toBe('VALUE_OUT_OF_RANGE');
+    const counts = [0, 65_535, 7, 0];
+    expect(sent([Float64Array.of(0)], [counts, []], vector)).toEqual([32_768, 0, 65_535, 7, 0]);
+    const over = [65_536, 0, 0, 0];
+    expect(code(() => sent([Float64Array.of(0)], [over, []], vector))).toBe('VALUE_OUT_OF_RANGE');
   });
 
   test('refuses parts that are not those of the vector', () => {
@@ -127,9 +133,9 @@ describe('quantising', () => {
     [15, [32_767, 1]],
     [16, [65_535]],
   ])('a count is cut into digits of %i bits, least significant first', (valueBits, digits) => {
-    const counts = { negatives: Uint32Array.of(65_535), positives: Uint32Array.of(2 ** valueBits - 1) };
+    const counts = [65_535, 2 ** valueBits - 1];
     const rest = digits.map((_, d) => (d === 0 ? 2 ** valueBits - 1 : 0));
-    expect(sent([], counts, vectorWith([], 1, valueBits))).toEqual([...digits, ...rest]);
+    expect(sent([], [counts, []], vectorWith([], 1, valueBits))).toEqual([...digits, ...rest]);
   });
 
   test('so is a signed level wider than a value: 42 bits, to both ends, and back', () => {
@@ -147,16 +153,15 @@ describe('quantising', () => {
 
   test('noise is added to whole levels, in every part, and leaves the update it came from alone', () => {
     const vector = vectorWith([signedPart('delta', 2, 32_767, 16)], 1, 16);
-    const counts = { negatives: Uint32Array.of(3), positives: Uint32Array.of(4) };
-    const integers = quantise([Float64Array.of(0.4, -7.6)], counts, vector);
-    expect(integers.levels.map((part) => [...part])).toEqual([[0, -8], [3], [4]]);
+    const integers = quantise([Float64Array.of(0.4, -7.6)], [[3, 4], []], vector);
+    expect(integers.levels.map((part) => [...part])).toEqual([[0, -8], [3, 4], []]);
     const noisy = addNoise(integers, vector, (levels, part) => {
       levels.forEach((level, i) => {
         levels[i] = level + (part.signed ? 100 : 1);
       });
     });
     expect([...encodeUpdate(noisy, vector).values]).toEqual([32_868, 32_860, 4, 5]);
-    expect(integers.levels.map((part) => [...part])).toEqual([[0, -8], [3], [4]]);
+    expect(integers.levels.map((part) => [...part])).toEqual([[0, -8], [3, 4], []]);
   });
 
   test('the bound caps a dealer\u2019s weight', () => {
@@ -164,6 +169,11 @@ describe('quantising', () => {
     expect(totalWeightFraction([1, 99, 500], 100)).toBe(2);
   });
 });
+
+const countsOf = (sum: readonly number[], vector: Vector, dealers: number): number[] => {
+  const { measured } = decodeSums(sum, vector, dealers);
+  return measured.type === 'binary' ? [...measured.histogram.negatives, ...measured.histogram.positives] : [];
+};
 
 describe('the opened sum', () => {
   const vector = vectorWith([signedPart('delta', 1, 1, 16)], 1, 16);
@@ -186,17 +196,13 @@ describe('the opened sum', () => {
   test('of extreme dealers', () => {
     const read = (sum: readonly number[]) => [...(decodeSums(sum, vector, 2).sums[0] ?? [])];
     expect([read([131_070, 3, 4]), read([2, 3, 4]), read([65_536, 3, 4])]).toEqual([[2], [-2], [0]]);
-    expect([...decodeSums([65_536, 3, 4], vector, 2).histogram.positives]).toEqual([4]);
+    expect(countsOf([65_536, 3, 4], vector, 2)).toEqual([3, 4]);
   });
 
   test('of narrow values: sums of digits carry into the next, up to what so many dealers can hold', () => {
     const narrow = vectorWith([], 1, 8);
-    expect(decodeSums([765, 765, 0, 0], narrow, 3).histogram).toEqual({
-      negatives: Uint32Array.of(3 * 65_535),
-      positives: Uint32Array.of(0),
-    });
-    expect([...decodeSums([0, 1, 256, 0], narrow, 3).histogram.negatives]).toEqual([256]);
-    expect([...decodeSums([0, 1, 256, 0], narrow, 3).histogram.positives]).toEqual([256]);
+    expect(countsOf([765, 765, 0, 0], narrow, 3)).toEqual([3 * 65_535, 0]);
+    expect(countsOf([0, 1, 256, 0], narrow, 3)).toEqual([256, 256]);
     expect(code(() => decodeSums([766, 0, 0, 0], narrow, 3))).toBe('VALUE_OUT_OF_RANGE');
     const ends = vectorWith([signedPart('delta', 1, 1, 8)], 1, 8);
     expect([...(decodeSums([3 * 255, 0, 0, 0, 0], ends, 3).sums[0] ?? [])]).toEqual([3]);
@@ -254,7 +260,8 @@ describe('the model', () => {
   const WIDE = { units: 4_096, activation: 'relu' as const };
   test('a model larger than a round can carry is refused by the task', async () => {
     const { task } = await tasks();
-    const model = { ...task.model, layers: [WIDE, WIDE, WIDE, WIDE, ...task.model.layers] };
+    const { layers, ...dense } = denseOf(task);
+    const model = { ...dense, layers: [WIDE, WIDE, WIDE, WIDE, ...layers] };
     expect(code(() => layoutOf({ ...task, model }, 343))).toBe('TASK_INVALID');
   });
 });

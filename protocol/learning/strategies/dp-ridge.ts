@@ -1,7 +1,7 @@
 // Ridge regression with differential privacy, in one round: noise on the summed statistics, then a penalty to match the noise.
 // After Wang, "Revisiting Differentially Private Linear Regression", 2018 (sufficient statistics perturbation).
 import { z } from 'zod';
-import type { ScoreHistogram } from '../metrics.ts';
+import { outputOf } from '../output.ts';
 import { createDither } from '../privacy/dither.ts';
 import { eigenSystem } from '../privacy/eigen.ts';
 import { FINE_PER_LEVEL, planRelease, type Release, toLevels } from '../privacy/release.ts';
@@ -22,30 +22,38 @@ import {
 
 export const dpRidgeSettings = z.strictObject({
   name: z.literal('dp-ridge'),
-  /** An entry of a dealer's statistics is cut off beyond this; a customer adds up to 1. */
+  /** An entry of a dealer's statistics is cut off beyond this; a customer adds up to 1, or momentWeight. */
   sumRange: z.number().min(1).max(10_000),
+  /** How many times more exactly Xᵀy is released than XᵀX: the two share one noise. */
+  momentWeight: z.number().min(0.1).max(10),
+  /** In units of noise·sqrt(columns): at 2 it is about the norm of the noise in XᵀX. */
+  penalty: z.number().min(0.1).max(100),
 });
 type DpRidgeSettings = z.output<typeof dpRidgeSettings>;
 
 /**
- * With x cut down to norm 1 and y in {0, 1}, a customer moves the upper triangle of XᵀX by at most 1 and Xᵀy by at most 1: two
- * releases of sensitivity 1, or one of the two together.
+ * With x in clip norms and y in [0, 1], a customer adds v = (upper triangle of x·xᵀ, momentWeight·y·x), of squared length
+ * (|x|⁴ + Σ xᵢ⁴)/2 + momentWeight²·y²·|x|² — for |x| = 1 and many small features, and y = 1, about the square of this. Who has
+ * more is weighed down to it.
  */
-const JOINT_NORM = Math.SQRT2;
+const mostOf = ({ momentWeight }: DpRidgeSettings): number => Math.sqrt(0.5 + momentWeight ** 2);
 
 export const dpRidge = (settings: DpRidgeSettings): Strategy => ({
   fault: dpRidgeFault,
   parts: (shape) => partsOf(settings, shape),
   release: (shape) => releaseOf(settings, shape),
-  contribute: async (work) => contribute(releaseOf(settings, work.shape), work),
+  contribute: async (work) => contribute(settings, work),
   // the model that a one-round task starts from is the same for everybody: nothing to measure
-  histogram: (): ScoreHistogram => ({ negatives: new Uint32Array(), positives: new Uint32Array() }),
-  step: (round) => ({ weights: solve(releaseOf(settings, round.shape), round), state: NO_STATE }),
+  counts: () => new Uint32Array(),
+  step: (round) => ({ weights: solve(settings, round), state: NO_STATE }),
 });
 
 function dpRidgeFault({ model, privacy, rounds }: Terms): TaskFault | undefined {
-  if (model.layers.length !== 1)
+  if (model.layers?.length !== 1)
     return { path: 'model.layers', advice: 'dp-ridge is linear: name the score layer alone' };
+  if (outputOf(model).type === 'classes') {
+    return { path: 'strategy.name', advice: 'dp-ridge has one output: for classes, name dp-fedsgd' };
+  }
   if (model.loss !== 'squared') return { path: 'model.loss', advice: 'dp-ridge minimises the squared loss: name that' };
   if (model.positiveWeight !== 1) return { path: 'model.positiveWeight', advice: 'dp-ridge weighs all alike: give 1' };
   if (model.l2 !== 0) return { path: 'model.l2', advice: 'dp-ridge takes its penalty from the noise: give 0' };
@@ -65,62 +73,65 @@ function partsOf(settings: DpRidgeSettings, shape: Shape): VectorPart[] {
   ];
 }
 
-function releaseOf({ sumRange }: DpRidgeSettings, { terms, features }: Shape): Release {
+function releaseOf(settings: DpRidgeSettings, { terms, features }: Shape): Release {
   return planRelease(dpTermsOf(terms.privacy), {
     rounded: triangleLength(features + 1) + features + 1,
     counted: 0,
     countShare: 0,
-    sumRange: sumRange / JOINT_NORM,
+    sumRange: settings.sumRange / mostOf(settings),
     valueBits: terms.update.valueBits,
     rounds: terms.rounds,
   });
 }
 
-function contribute(release: Release, { shape, features, labels, fillRandom }: LocalWork): Contribution {
+function contribute(settings: DpRidgeSettings, { shape, features, labels, fillRandom }: LocalWork): Contribution {
   const { clipNorm } = dpTermsOf(shape.terms.privacy);
+  const release = releaseOf(settings, shape);
   const columns = shape.features + 1;
   const gram = new Float64Array(triangleLength(columns));
   const moments = new Float64Array(columns);
-  const unit = Math.sqrt((release.levelsPerClip * FINE_PER_LEVEL) / JOINT_NORM);
+  const unit = (release.levelsPerClip * FINE_PER_LEVEL) / mostOf(settings);
   const row = new Float64Array(columns);
   labels.forEach((label, r) => {
-    row.fill(1);
-    row.set(features.subarray(r * shape.features, (r + 1) * shape.features));
-    addCustomer(cutDown(row, clipNorm, unit), unit, label, gram, moments);
+    row.fill(1 / clipNorm);
+    for (let i = 0; i < shape.features; i++) row[i] = (features[r * shape.features + i] ?? 0) / clipNorm;
+    addCustomer(row, unit * customerWeight(row, settings), label * settings.momentWeight, gram, moments);
   });
   const rounded = (fine: Float64Array) => toLevels(fine, createDither(fine.length, fillRandom), release);
   return { parts: [rounded(gram), rounded(moments)], dealerState: NO_STATE };
 }
 
-/** x·min(1, clipNorm/|x|)/clipNorm, of norm 1 at most, times `unit`; nothing for what is not finite. */
-function cutDown(row: Float64Array, clipNorm: number, unit: number): Float64Array {
-  const norm = Math.sqrt(row.reduce((sum, x) => sum + x * x, 0));
-  if (!Number.isFinite(norm)) return row.fill(0);
-  const factor = (unit * Math.min(1, clipNorm / norm)) / clipNorm;
-  return row.map((x) => factor * x);
+/** min(1, most/|v|), whatever the label is; nothing for what is not finite. */
+function customerWeight(row: Float64Array, settings: DpRidgeSettings): number {
+  let [squares, fourths] = [0, 0];
+  for (const x of row) [squares, fourths] = [squares + x * x, fourths + x ** 4];
+  const norm = Math.sqrt((squares * squares + fourths) / 2 + settings.momentWeight ** 2 * squares);
+  return Number.isFinite(norm) ? Math.min(1, mostOf(settings) / norm) : 0;
 }
 
 /** Each product is rounded on its own to whole fine units, so that sums are exact and a customer's part is nobody else's. */
-function addCustomer(row: Float64Array, unit: number, label: number, gram: Float64Array, moments: Float64Array): void {
+function addCustomer(row: Float64Array, unit: number, moment: number, gram: Float64Array, moments: Float64Array): void {
+  if (unit === 0) return; // with what is not finite in it
   const columns = row.length;
   for (let i = 0; i < columns; i++) {
-    const x = row[i] ?? 0;
+    const x = unit * (row[i] ?? 0);
     if (x === 0) continue; // most columns are one-hot
     const start = triangleIndex(i, i, columns) - i;
     for (let j = i; j < columns; j++) gram[start + j] = (gram[start + j] ?? 0) + Math.round(x * (row[j] ?? 0));
-    if (label === 1) moments[i] = (moments[i] ?? 0) + Math.round(x * unit);
+    if (moment !== 0) moments[i] = (moments[i] ?? 0) + Math.round(x * moment);
   }
 }
 
 /**
- * (A⁺ + penalty)⁻¹·b, A⁺ the noisy XᵀX without its negative eigenvalues. The penalty is the norm of the noise matrix,
- * 2·z·sqrt(columns): below it, eigenvalues are noise.
+ * (A⁺ + penalty)⁻¹·b, A⁺ the noisy XᵀX without its negative eigenvalues. The norm of the noise matrix is about
+ * 2·noise·sqrt(columns): below it, eigenvalues are noise. Xᵀy is noisy too, so a larger penalty may do better.
  */
-function solve(release: Release, { shape, sums: [gram, moments], dealers, totalWeightFraction }: ServerRound) {
+function solve(settings: DpRidgeSettings, { shape, sums: [gram, moments], dealers, totalWeightFraction }: ServerRound) {
   const { clipNorm } = dpTermsOf(shape.terms.privacy);
+  const release = releaseOf(settings, shape);
   const columns = shape.features + 1;
-  const perLevel = JOINT_NORM / release.levelsPerClip;
-  const b = (moments ?? new Float64Array()).map((level) => level * perLevel);
+  const perLevel = mostOf(settings) / release.levelsPerClip;
+  const b = (moments ?? new Float64Array()).map((level) => (level * perLevel) / settings.momentWeight);
   const rows = Array.from({ length: columns }, (_, i) =>
     Float64Array.from({ length: columns }, (_, j) => {
       const at = triangleIndex(Math.min(i, j), Math.max(i, j), columns);
@@ -128,7 +139,7 @@ function solve(release: Release, { shape, sums: [gram, moments], dealers, totalW
     }),
   );
   const noise = Math.sqrt(dealers * release.shareVariance) * perLevel;
-  const penalty = 2 * noise * Math.sqrt(columns);
+  const penalty = settings.penalty * noise * Math.sqrt(columns);
   const solution = new Float64Array(columns);
   for (const { value, vector } of eigenSystem(rows)) {
     const along = vector.reduce((sum, v, i) => sum + v * (b[i] ?? 0), 0) / (Math.max(0, value) + penalty);
@@ -136,8 +147,11 @@ function solve(release: Release, { shape, sums: [gram, moments], dealers, totalW
       solution[i] = (solution[i] ?? 0) + along * v;
     });
   }
+  if (outputOf(shape.terms.model).type === 'regression') return Float32Array.from(solution, (w) => w / clipNorm);
   const records = totalWeightFraction * shape.terms.update.weightBound;
-  return toScores(solution, clipNorm, ((b.at(-1) ?? 0) * clipNorm) / records);
+  // 1·1 over all customers, by their weights: noisy, and never more than there are records
+  const counted = Math.max(RARE * records, Math.min(records, (rows.at(-1)?.at(-1) ?? 0) * clipNorm ** 2));
+  return toScores(solution, clipNorm, ((b.at(-1) ?? 0) * clipNorm) / counted);
 }
 
 const RARE = 0.001;

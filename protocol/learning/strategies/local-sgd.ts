@@ -1,5 +1,6 @@
 // What the gradient strategies share at a dealer: some epochs of SGD from the base model, and the mean of what came out.
 import { z } from 'zod';
+import { isCanonical } from '../output.ts';
 import { type ClippedUpdate, clip, type LocalUpdate, localUpdate, weighted } from '../update.ts';
 import { weightsPart } from './parts.ts';
 import type {
@@ -76,11 +77,14 @@ export const meanOf = (round: ServerRound, part: number): Float64Array =>
 export const moved = (base: Float32Array, step: Float64Array, rate = 1): Float32Array =>
   base.map((weight, i) => weight + rate * (step[i] ?? 0));
 
+export const canonicalFault = (name: string): TaskFault => ({
+  path: 'model.loss',
+  advice: `${name} descends on sigmoid-cross-entropy, on softmax-cross-entropy, and on squared loss with a linear output: name one of them`,
+});
+
 /** An explicit step of SGD overshoots when rate·curvature of its penalties reaches 1. */
 export function sgdFault({ model }: Terms, { learningRate }: LocalSgd, proximal = 0): TaskFault | undefined {
-  if (model.loss !== 'sigmoid-cross-entropy') {
-    return { path: 'model.loss', advice: 'this strategy descends on sigmoid-cross-entropy: name that loss' };
-  }
+  if (!isCanonical(model)) return canonicalFault('this strategy');
   if (learningRate * (model.l2 + proximal) < 1) return undefined;
   const penalties = proximal > 0 ? 'l2 + proximal' : 'l2';
   const advice = `learningRate·(${penalties}) must be under 1, or every step overshoots: lower one of them`;

@@ -2,8 +2,17 @@
 // solution is the centralised one, up to quantising. Nobody trains, nothing drifts, and the split over dealers is irrelevant.
 import { z } from 'zod';
 import { ConcordatError } from '../../errors.ts';
+import { outputOf } from '../output.ts';
 import { solveSymmetric, triangleIndex, triangleLength } from './cholesky.ts';
-import { NO_STATE, type Shape, type Strategy, type TaskFault, type Terms, type VectorPart } from './strategy.ts';
+import {
+  type Labels,
+  NO_STATE,
+  type Shape,
+  type Strategy,
+  type TaskFault,
+  type Terms,
+  type VectorPart,
+} from './strategy.ts';
 
 export const ridgeSettings = z.strictObject({
   name: z.literal('ridge'),
@@ -32,12 +41,19 @@ export const ridge = (settings: RidgeSettings): Strategy => ({
   },
   step({ shape, sums: [gram, moments] }) {
     const statistics = { gram: gram ?? new Float64Array(), moments: moments ?? new Float64Array() };
-    return { weights: toScores(solveRidge(statistics, shape.terms.model.l2), statistics), state: NO_STATE };
+    const solution = solveRidge(statistics, shape.terms.model.l2);
+    const isNumber = outputOf(shape.terms.model).type === 'regression';
+    // a number is x·w itself; its target is scaled to [0, 1], as every trainer has it
+    return { weights: isNumber ? Float32Array.from(solution) : toScores(solution, statistics), state: NO_STATE };
   },
 });
 
 function ridgeFault({ model }: Terms): TaskFault | undefined {
-  if (model.layers.length !== 1) return { path: 'model.layers', advice: 'ridge is linear: name the score layer alone' };
+  if (model.layers?.length !== 1)
+    return { path: 'model.layers', advice: 'ridge is linear: name the score layer alone' };
+  if (outputOf(model).type === 'classes') {
+    return { path: 'strategy.name', advice: 'ridge has one output: for classes, name fedavg or another that trains' };
+  }
   if (model.loss !== 'squared') return { path: 'model.loss', advice: 'ridge minimises the squared loss: name that' };
   if (model.l2 === 0) return { path: 'model.l2', advice: 'one-hot columns need a penalty: give l2 over 0' };
   return undefined;
@@ -60,7 +76,7 @@ function ridgeParts({ featureBound, entryBits }: RidgeSettings, { terms, feature
 /** @throws ConcordatError VALUE_OUT_OF_RANGE naming the column, never the value */
 export function statisticsOf(
   features: Float32Array,
-  labels: Uint8Array,
+  labels: Labels,
   shape: Shape,
   featureBound: number,
 ): SufficientStatistics {
@@ -68,14 +84,15 @@ export function statisticsOf(
   const gram = new Float64Array(triangleLength(columns));
   const moments = new Float64Array(columns);
   const row = new Float64Array(columns).fill(1);
-  labels.forEach((label, r) => {
+  for (let r = 0; r < labels.length; r++) {
+    const label = labels[r] ?? 0;
     row.set(features.subarray(r * shape.features, (r + 1) * shape.features));
     const beyond = row.findIndex((x) => !(Math.abs(x) <= Math.max(1, featureBound)));
     if (beyond !== -1) {
       throw new ConcordatError('VALUE_OUT_OF_RANGE', `column ${beyond} is beyond featureBound ${featureBound}`);
     }
     addRow(row, label === 1 ? shape.terms.model.positiveWeight : 1, label, gram, moments);
-  });
+  }
   return { gram, moments };
 }
 
@@ -86,7 +103,7 @@ function addRow(row: Float64Array, weight: number, label: number, gram: Float64A
     if (x === 0) continue; // most columns are one-hot
     const start = triangleIndex(i, i, columns) - i;
     for (let j = i; j < columns; j++) gram[start + j] = (gram[start + j] ?? 0) + x * (row[j] ?? 0);
-    if (label === 1) moments[i] = (moments[i] ?? 0) + x;
+    if (label !== 0) moments[i] = (moments[i] ?? 0) + x * label;
   }
 }
 

@@ -1,6 +1,5 @@
 // What a federated strategy is: what a dealer computes and sends, and what the opened sum does to the model.
 import type { FillRandom } from '../../secagg/block.ts';
-import type { ScoreHistogram } from '../metrics.ts';
 import type { Release } from '../privacy/release.ts';
 import type { PrivacyTerms } from '../privacy/terms.ts';
 
@@ -11,14 +10,20 @@ export const NO_STATE: StrategyState = {};
 /** What of a task a strategy may read beside its own settings. */
 export interface Terms {
   readonly model: {
-    readonly layers: readonly { readonly units: number }[];
+    /** Of dense layers; a topology of Keras layers has none. */
+    readonly layers?: readonly { readonly units: number; readonly activation: string }[];
+    readonly topology?: Readonly<Record<string, unknown>>;
     readonly loss: string;
     readonly positiveWeight: number;
     readonly l2: number;
   };
   readonly update: { readonly clipNorm: number; readonly valueBits: number; readonly weightBound: number };
   readonly privacy: PrivacyTerms;
-  readonly evaluation: { readonly histogramBins: number };
+  readonly evaluation: {
+    readonly histogramBins: number;
+    readonly decisionThreshold?: number | undefined;
+    readonly tolerance?: number | undefined;
+  };
   readonly rounds: number;
 }
 
@@ -40,14 +45,16 @@ export interface VectorPart {
   readonly signed: boolean;
 }
 
+/** One per row: 0 or 1; of classes, the number of the class; of a number, its place between the public bounds, in [0, 1]. */
+export type Labels = Uint8Array | Float32Array;
+
 export interface FitInput {
   /** In layout order; not changed. */
   readonly weights: Float32Array;
   /** rows × features, row after row. */
   readonly features: Float32Array;
-  /** 0 or 1, one per row. */
-  readonly labels: Uint8Array;
-  /** Decides the order of the rows, and nothing else. */
+  readonly labels: Labels;
+  /** Decides the order of the rows, and what a network draws by itself. */
   readonly seed: Uint8Array;
   readonly epochs: number;
   readonly batchSize: number;
@@ -70,7 +77,7 @@ export interface ClippedSumInput extends Pick<FitInput, 'weights' | 'features' |
 export interface ClippedSum {
   /** In layout order; whole numbers, exact. Every row adds a vector that depends on no other row. */
   readonly sum: Float64Array;
-  /** Of each row, in [0, 1]. */
+  /** rows × outputs, as of `score`. */
   readonly scores: Float32Array;
 }
 
@@ -78,7 +85,7 @@ export interface ClippedSum {
 export interface LocalTrainer {
   /** SGD on the task's loss. @throws ConcordatError TRAINING_DIVERGED, MODEL_MISMATCH */
   fit(input: FitInput): Promise<Float32Array>;
-  /** A score in [0, 1] per row. @throws ConcordatError MODEL_MISMATCH */
+  /** rows × outputs: probabilities, or numbers that training aims at [0, 1]. @throws ConcordatError MODEL_MISMATCH */
   score(weights: Float32Array, features: Float32Array): Float32Array;
   /** Of the rows' gradients, each clipped on its own; the l2 penalty is left out. @throws ConcordatError MODEL_MISMATCH */
   clippedSum(input: ClippedSumInput): ClippedSum;
@@ -94,12 +101,12 @@ export interface LocalWork {
   readonly dealerState: StrategyState;
   /** rows × features, row after row. */
   readonly features: Float32Array;
-  readonly labels: Uint8Array;
+  readonly labels: Labels;
   /** min(records, weightBound)/weightBound, in (0, 1]. */
   readonly weightFraction: number;
   /** Committed seed of this dealer, round and attempt: what is drawn from it can be replayed. */
   readonly seed: Uint8Array;
-  /** The system's CSPRNG, for what nobody may replay. */
+  /** A stream of the attempt's seed: for what nobody but the dealer, and whom it opens the round to, may replay. */
   readonly fillRandom: FillRandom;
   readonly trainer: LocalTrainer;
   readonly onEpoch?: (epoch: number) => void;
@@ -145,8 +152,8 @@ export interface Strategy {
   parts(shape: Shape): readonly VectorPart[];
   /** Deterministic but for what it draws from `fillRandom`. @throws ConcordatError TRAINING_DIVERGED, VALUE_OUT_OF_RANGE */
   contribute(work: LocalWork): Promise<Contribution>;
-  /** Of a strategy that sends its own counts of how the base model scores: no others are then sent. */
-  histogram?(sums: readonly Float64Array[], shape: Shape): ScoreHistogram;
+  /** Of a strategy that sends its own counts of how the base model does: no others are then sent. Empty where it counts nothing. */
+  counts?(sums: readonly Float64Array[], shape: Shape): Uint32Array;
   /** Of a strategy with differential privacy: how much noise each dealer adds to the levels of its parts. */
   release?(shape: Shape): Release;
   /** Pure, in float64, rounded to float32 once at the end: an auditor repeats it bit for bit. @throws as contribute */

@@ -1,0 +1,69 @@
+// The options of one Keras layer: what is read, what may be there without saying anything, and what is refused.
+import { LAYER_ACTIVATIONS, type LayerRule, type OptionKind } from './layer-rules.ts';
+import { fault, isObject, type Json, objectOf } from './topology-json.ts';
+
+export type OptionValue = number | boolean | string | readonly (number | null)[];
+
+/** By Keras's own name; those left out are Keras's default. */
+export type LayerOptions = Readonly<Record<string, OptionValue>>;
+
+const MAX_SIZE = 65_536;
+
+/** A number of units, columns or steps. */
+export const isSize = (value: unknown): value is number =>
+  Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_SIZE;
+const isAxis = (value: unknown): boolean => Number.isInteger(value) && Math.abs(Number(value)) <= 8;
+
+const FITS: Record<OptionKind, (value: unknown) => boolean> = {
+  size: isSize,
+  sizes: (value) =>
+    isSize(value) ||
+    (Array.isArray(value) &&
+      value.length <= 8 &&
+      value.every((part) => part === null || part === -1 || part === 0 || isSize(part))),
+  axis: (value) => isAxis(value) || (Array.isArray(value) && value.length <= 8 && value.every(isAxis)),
+  number: (value) => typeof value === 'number',
+  flag: (value) => typeof value === 'boolean',
+  activation: (value) => typeof value === 'string' && LAYER_ACTIVATIONS.has(value),
+  word: (value) => value === 'same' || value === 'valid' || value === 'channels_last',
+};
+
+/** Keras's bookkeeping: it changes nothing that is computed here. */
+const IDLE = new Set(['name', 'seed', 'batch_input_shape', 'batch_shape', 'input_shape', 'use_cudnn']);
+
+/** Of these, 1 says nothing. */
+const FACTORS = new Set(['dilation_rate', 'groups']);
+
+/** An option that says nothing. */
+function isUnsaid(key: string, value: unknown): boolean {
+  if (value === null || value === undefined || value === false || value === 0) return true;
+  return FACTORS.has(key) && [value].flat().every((factor) => factor === 1);
+}
+
+const typeName = (value: unknown): unknown => (isObject(value) ? objectOf(value.config, 'dtype').name : value);
+
+/**
+ * What a layer's config says, by its rule.
+ * @throws TopologyFault for what would be computed otherwise than its author meant
+ */
+export function optionsOf(type: string, rule: LayerRule, name: string, config: Json): LayerOptions {
+  const said: Record<string, OptionValue> = {};
+  for (const [key, value] of Object.entries(config)) {
+    const kind = Object.hasOwn(rule.options, key) ? rule.options[key] : undefined;
+    if (kind !== undefined) {
+      if (value === null) continue;
+      if (!FITS[kind](value)) throw fault(`${type} ${name}: ${key} is not a ${kind} that is known here`);
+      said[key] = value as OptionValue;
+    } else if (key === 'dtype') {
+      if (typeName(value) !== 'float32') throw fault(`${type} ${name}: only float32 is trained: give dtype float32`);
+    } else if (key === 'trainable') {
+      if (value !== true)
+        throw fault(`${type} ${name}: a frozen layer would keep its random start: give trainable true`);
+    } else if (/_(regularizer|constraint)$/.test(key)) {
+      if (value !== null) throw fault(`${type} ${name}: ${key} is not read: give null, and use the task’s model.l2`);
+    } else if (!IDLE.has(key) && !key.endsWith('_initializer') && !isUnsaid(key, value)) {
+      throw fault(`${type} ${name}: the option ${key} is not read: leave it out`);
+    }
+  }
+  return said;
+}

@@ -1,0 +1,73 @@
+// The learning benchmark's own arithmetic: errors against published values, folds that never touch the hold-out, settings that
+// the recorded choice names.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { taskOf } from '../../bench/learning/candidates.ts';
+import { FOLDS, foldsOf } from '../../bench/learning/folds.ts';
+import { folderOf, learningOf, recordsOf } from '../../bench/learning/material.ts';
+import { aucError, deviation, hitsError } from '../../bench/learning/statistics.ts';
+import { seededFill } from '../../bench/learning/stream.ts';
+import { PACKAGE_ROOT } from '../../kit/sources.ts';
+
+test('standard errors: of an AUC as Hanley and McNeil print it, of hits as a binomial has it', () => {
+  expect(aucError(0.893, 51, 58)).toBeCloseTo(0.032, 3); // their figure 3: 0.893 ± 0.032
+  expect(aucError(0.5, 1, 1)).toBeCloseTo(0.5, 12);
+  expect(hitsError(121, 238)).toBeCloseTo(7.71, 2);
+  expect(hitsError(238, 238)).toBe(0);
+  expect(deviation([2, 4, 4, 4, 5, 5, 7, 9])).toBeCloseTo(2.138, 3);
+  expect(deviation([3])).toBe(0);
+});
+
+test('a seeded stream does not depend on how it is asked for, and on the seed in every byte', () => {
+  const [whole, parts, other] = [new Uint8Array(40), new Uint8Array(40), new Uint8Array(40)];
+  seededFill('a')(whole);
+  const fill = seededFill('a');
+  for (const [from, to] of [
+    [0, 1],
+    [1, 17],
+    [17, 40],
+  ] as const)
+    fill(parts.subarray(from, to));
+  seededFill('b')(other);
+  expect(parts).toEqual(whole);
+  expect(other.filter((byte, i) => byte === whole[i]).length).toBeLessThan(4);
+});
+
+test('folds part the training records, and the hold-out is in none', async () => {
+  const { rows, contract } = await recordsOf('coil2000');
+  const folds = foldsOf(contract, rows, { dealers: 12, seed: 'test' });
+  const held = folds.flatMap((fold) => fold.held.map((row) => row.customer_id));
+  expect(folds).toHaveLength(FOLDS);
+  expect(new Set(held).size).toBe(5_822);
+  expect(held).toHaveLength(5_822);
+  for (const fold of folds) {
+    const trained = new Set(fold.shares.flat().map((row) => row.customer_id));
+    expect(trained.size + fold.held.length).toBe(5_822);
+    expect(fold.held.some((row) => trained.has(row.customer_id))).toBe(false);
+    expect([...fold.held, ...fold.shares.flat()].some((row) => row.split === 'test')).toBe(false);
+  }
+});
+
+interface Choice {
+  readonly budgets: readonly {
+    readonly epsilon: number;
+    readonly chosen: { file: string; clipNorm: number; rounds: number; settings: Record<string, number>; auc: number };
+    readonly tried: readonly { auc: number }[];
+  }[];
+}
+
+describe.each(['coil2000', 'telco'] as const)('%s', (example) => {
+  const file = path.join(PACKAGE_ROOT, `bench/results/learning-choice-${example}.json`);
+  const { budgets } = JSON.parse(readFileSync(file, 'utf8')) as Choice;
+  const budgeted = budgets.filter(({ epsilon }) => epsilon > 0);
+  test.each(budgeted)('the task for epsilon $epsilon is the one that did best on folds', async (budget) => {
+    const { chosen, tried, epsilon } = budget;
+    expect(chosen.auc).toBe(Math.max(...tried.map(({ auc }) => auc)));
+    const meant = taskOf(readFileSync(path.join(folderOf(example), chosen.file), 'utf8'), chosen, epsilon);
+    const { task } = await learningOf(example, `tasks/dp-eps${epsilon}.yaml`);
+    for (const key of ['strategy', 'rounds', 'privacy', 'update', 'model', 'dataContract'] as const) {
+      expect(task[key]).toEqual(meant[key]);
+    }
+  });
+});
