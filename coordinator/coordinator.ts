@@ -1,6 +1,7 @@
 // The coordinator, assembled: it sees ciphertexts, keeps the transcript, drives rounds and witnesses consent.
 import { join } from 'node:path';
 import { type ChainConnection, connectFederation } from '../engines/chain/connect.ts';
+import { createEarlierRounds } from '../engines/chain/earlier-rounds.ts';
 import { recoverTypedStruct } from '../engines/chain/typed-data.ts';
 import { type Identity, loadOrCreateIdentity } from '../engines/keys/identity.ts';
 import { writeOperatorToken } from '../engines/keys/operator-token.ts';
@@ -12,23 +13,29 @@ import type { Log } from '../kit/log.ts';
 import type { Hex } from '../protocol/bytes.ts';
 import type { RelyingParty } from '../protocol/consent/assertion.ts';
 import { ConcordatError } from '../protocol/errors.ts';
-import { canonicalJson } from '../protocol/learning/canonical-json.ts';
 import type { DataContract } from '../protocol/learning/data-contract.ts';
-import { requirementOfTask, type Task } from '../protocol/learning/task.ts';
+import type { Task } from '../protocol/learning/task.ts';
 import { assembleWitness } from '../witness/assemble.ts';
 import { createRunningSum } from './aggregate/sum.ts';
 import { createControlRouter } from './api/control.ts';
 import { createMemberRouter } from './api/members.ts';
 import { type CoordinatorStatus, createPublicRouter } from './api/public.ts';
+import { createTaskRouter } from './api/tasks.ts';
 import { createLink } from './gateway/link.ts';
-import { taskJson, writeGenesis } from './genesis.ts';
+import { writeGenesis } from './genesis.ts';
 import { createIntake } from './intake/intake.ts';
 import { createUploads } from './intake/uploads.ts';
 import { requirePackingHolds, updateLayoutOf } from './layout.ts';
 import { createOpener } from './opening/opener.ts';
 import { createRoundDriver } from './rounds/driver.ts';
 import { createFingerprintDesk } from './rounds/fingerprint-desk.ts';
-import { askForRounds, loadOutcomes, roundsLeft, saveOutcome } from './rounds/outcomes.ts';
+import { createPaceJournal } from './rounds/pace-journal.ts';
+import { failRound } from './rounds/set.ts';
+import { openTaskCatalogue } from './tasks/catalogue.ts';
+import { createTaskDesk } from './tasks/desk.ts';
+import { createTaskDoors } from './tasks/doors.ts';
+import { openTaskJournal } from './tasks/journal.ts';
+import { createTaskRunner, type TaskDriver } from './tasks/runner.ts';
 import { recordOperations } from './transcript/consent-entries.ts';
 import { openTranscript } from './transcript/transcript.ts';
 
@@ -69,20 +76,19 @@ export async function createCoordinator(
   const store = await openStore(join(options.directory, 'store'));
   const bundleDir = join(options.directory, 'bundle');
   const transcript = await openTranscript(bundleDir);
-  const initialModelHash = await writeGenesis(transcript, chain, options);
+  await writeGenesis(transcript, chain, options);
+  const catalogue = await openTaskCatalogue(transcript);
+  const journal = await openTaskJournal(store);
+  for (const hash of catalogue.hashes()) await journal.add(hash);
   const token = await writeOperatorToken(identity, options.directory);
 
-  const { task, contract } = options;
   const uploads = createUploads(transcript.entries());
   const stopping = new AbortController();
   const declined = new Map<number, Set<Hex>>();
-  const outcomes = await loadOutcomes(store);
   const gas: Record<string, { total: number; count: number }> = {};
   const engine = { cacheDir: options.cacheDir, log };
   const ring = await createFastestRing(engine);
-  const sum = createRunningSum({ ring, blobs: transcript, blocks: shape.blocks, log });
   const desk = createFingerprintDesk(chain.domain);
-  let running: Promise<void> | undefined;
 
   const link = createLink({
     log,
@@ -96,92 +102,95 @@ export async function createCoordinator(
     },
   });
 
-  const intake = createIntake({
-    transcript,
-    uploads,
-    blocks: shape.blocks,
-    isDealer: chain.federation.isDealer,
-    recoverUpload: (upload, signature) => recoverTypedStruct(chain.domain, 'Upload', upload, signature),
-    onAdmitted: ({ round, dealer, payloadHash }, bytes) => {
-      sum.feed(round, payloadHash);
-      link.broadcast({ type: 'upload-admitted', round, dealer, bytes });
-    },
-  });
+  const doors = createTaskDoors((blocks) => {
+    const sum = createRunningSum({ ring, blobs: transcript, blocks, log });
+    const intake = createIntake({
+      transcript,
+      uploads,
+      blocks,
+      isDealer: chain.federation.isDealer,
+      recoverUpload: (upload, signature) => recoverTypedStruct(chain.domain, 'Upload', upload, signature),
+      onAdmitted: ({ round, dealer, payloadHash }, bytes) => {
+        sum.feed(round, payloadHash);
+        link.broadcast({ type: 'upload-admitted', round, dealer, bytes });
+      },
+    });
+    return { intake, sum };
+  }, shape.blocks);
 
-  const driver = createRoundDriver({
+  const shared = {
     ...chain,
-    ...shape,
+    ...doors,
     transcript,
     uploads,
-    intake,
-    sum,
     desk,
+    paces: createPaceJournal(store),
     clock,
     log,
-    task,
-    requirement: requirementOfTask(task, contract),
-    initialModel: initialModelHash,
     opener: await createOpener(engine),
     urls: options.keyHolderUrls,
     chainNowSeconds: async () => Math.max(await chain.client.blockTimestamp(), Math.floor(clock.nowMs() / 1000)),
     present: link.present,
-    declined: (round) => declined.get(round) ?? new Set(),
+    declined: (round: number) => declined.get(round) ?? new Set<Hex>(),
     signal: stopping.signal,
     broadcast: link.broadcast,
-    gas: (step, used) => {
-      const sum = gas[step] ?? { total: 0, count: 0 };
-      gas[step] = { total: sum.total + used, count: sum.count + 1 };
+    gas: (step: string, used: number) => {
+      const before = gas[step] ?? { total: 0, count: 0 };
+      gas[step] = { total: before.total + used, count: before.count + 1 };
     },
+  };
+  const drivers = new Map<Hex, TaskDriver>();
+  function driverOf(taskHash: Hex): TaskDriver {
+    const facts = catalogue.get(taskHash);
+    if (facts === undefined) throw new ConcordatError('STATE_CORRUPT', `the transcript names no task ${taskHash}`);
+    doors.size(facts.blocks);
+    const driver = drivers.get(taskHash) ?? createRoundDriver({ ...shared, ...facts });
+    drivers.set(taskHash, driver);
+    return driver;
+  }
+
+  const runner = createTaskRunner({
+    journal,
+    ledger: chain.ledger,
+    driverOf,
+    failRound: (round, reason) => failRound(round, reason, shared),
+    clock,
+    signal: stopping.signal,
+    log,
   });
-
-  /** Until none is left. What is left is kept, so that a coordinator that is started again goes on by itself. */
-  async function runRounds(): Promise<void> {
-    const last = await driver.lastPublished();
-    if (last !== undefined && outcomes.every(({ round }) => round !== last.round)) {
-      outcomes.push(last);
-      await saveOutcome(store, last, Math.max(0, (await roundsLeft(store)) - 1));
-    }
-    for (;;) {
-      const left = await roundsLeft(store);
-      if (left === 0 || stopping.signal.aborted) return;
-      const outcome = await driver.runRound();
-      outcomes.push(outcome);
-      const done = outcome.status === 'published';
-      await saveOutcome(store, outcome, done ? left - 1 : left);
-      if (!done) await clock.sleep(1_000, stopping.signal);
-    }
-  }
-
-  function startRunning(): void {
-    running ??= runRounds()
-      .catch((err) => {
-        if (!stopping.signal.aborted) log.error({ err }, 'the run of rounds ended early');
-      })
-      .finally(() => {
-        running = undefined;
-      });
-  }
+  const earlierRounds = createEarlierRounds(chain.ledger);
+  const tasks = createTaskDesk({
+    catalogue,
+    journal,
+    runner,
+    federation: async () => ({
+      dealers: (await chain.federation.dealers()).length,
+      earlier: await earlierRounds(1 + (await chain.ledger.roundCount())),
+    }),
+    uploads: (round) => uploads.dealers(round).length,
+    onTaken: (task) => link.broadcast({ type: 'task-taken', task }),
+  });
 
   const app = createApp();
   app.use(
     createPublicRouter({
       bundleDir,
-      taskJson: taskJson(task),
-      contractJson: canonicalJson(contract.document),
+      manifest: transcript.manifest,
+      first: tasks.details(options.task.hash).documents,
       status: (): CoordinatorStatus => ({
         address: identity.address,
         federation: options.federation,
         chainId: chain.client.chainId,
-        taskHash: task.hash,
+        taskHash: options.task.hash,
         transcriptHead: transcript.head(),
         present: [...link.present()],
-        running: running !== undefined,
-        rounds: outcomes,
+        running: runner.isBusy(),
+        rounds: journal.outcomes(),
         gas,
       }),
     }),
   );
-  app.use(createMemberRouter({ intake, takeFingerprint: desk.take }));
+  app.use(createMemberRouter({ intake: doors.intake, takeFingerprint: desk.take }));
   app.use(
     assembleWitness({
       identity,
@@ -191,20 +200,12 @@ export async function createCoordinator(
       onSigned: (anchor, signed) => recordOperations(anchor, signed, transcript),
     }),
   );
-  app.use(
-    createControlRouter({
-      token,
-      run: async (rounds) => {
-        if (running !== undefined) throw new ConcordatError('CONFLICT', 'rounds are running already');
-        await askForRounds(store, rounds);
-        startRunning();
-      },
-    }),
-  );
+  app.use(createTaskRouter(tasks, token));
+  app.use(createControlRouter({ token, run: tasks.runFirst }));
   app.use(problemHandler(log));
   const http: HttpService = await listen(app, options.port);
   link.attach(http.server);
-  startRunning();
+  runner.start();
   log.info({ url: http.url, address: identity.address }, 'coordinator listens');
 
   return {
@@ -213,7 +214,8 @@ export async function createCoordinator(
       stopping.abort();
       link.close();
       await http.close();
-      await running;
+      await runner.ended();
+      await transcript.writeManifest();
       await store.close();
     },
   };

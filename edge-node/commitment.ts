@@ -31,7 +31,7 @@ export function createRecordsCommitter(secret: Uint8Array): RecordsCommitter {
   const hashOf = (subject: Hex, row: ConsentedRecord['row']): Hex => {
     const known = hashes.get(subject);
     if (known?.row === row) return known.hash;
-    const hash = recordHash(row, recordSalt(secret, subject));
+    const hash = recordHash(secret, subject, row);
     hashes.set(subject, { row, hash });
     return hash;
   };
@@ -47,14 +47,16 @@ export function createRecordsCommitter(secret: Uint8Array): RecordsCommitter {
   };
 }
 
-function recordSalt(secret: Uint8Array, subject: Hex): Uint8Array {
+/** 16 bytes. Whoever has it can check a guess of the record: it is given out with the record, or not at all. */
+export function recordSalt(secret: Uint8Array, subject: Hex): Uint8Array {
   const mac = createHmac('sha256', secret).update(`${PROTOCOL_VERSION}/record-salt/`).update(fromHex(subject));
   return mac.digest().subarray(0, 16);
 }
 
 const TAG = utf8ToBytes(`${PROTOCOL_VERSION}/record`);
 
-function recordHash(row: ConsentedRecord['row'], salt: Uint8Array): Hex {
-  const bytes = concatBytes(TAG, salt, utf8ToBytes(canonicalJson(row)));
+/** Of one record, as it stands under the root. */
+export function recordHash(secret: Uint8Array, subject: Hex, row: ConsentedRecord['row']): Hex {
+  const bytes = concatBytes(TAG, recordSalt(secret, subject), utf8ToBytes(canonicalJson(row)));
   return toHex(createHash('sha256').update(bytes).digest());
 }

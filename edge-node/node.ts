@@ -40,7 +40,7 @@ import { createReadiness } from './consent/readiness.ts';
 import { createReceiptDesk } from './consent/receipts.ts';
 import { createSelectionKeeper } from './consent/selection.ts';
 import { createConsentLogStore, createProposalStore } from './consent/stores.ts';
-import { createConsentGate } from './data/gate.ts';
+import { createConsentGate, type RecordsPlace } from './data/gate.ts';
 import { createDrill } from './drill.ts';
 import { createFingerprintSigner } from './fingerprint.ts';
 import { createCoordinatorLink } from './link/link.ts';
@@ -48,9 +48,13 @@ import { createParticipations } from './participation.ts';
 import { epsilonOfNextRound } from './privacy/budget.ts';
 import { createPrivacyLedger } from './privacy/ledger.ts';
 import { createRoundFollower } from './rounds.ts';
+import { openAttemptSeeds, watchRetention } from './seal/attempt-seeds.ts';
 import { createOneTimeSealer } from './seal/once.ts';
 import { createPayloadFiles } from './seal/payload-files.ts';
 import { createSealer } from './seal/seal.ts';
+import { askCoordinator, createTaskDocuments } from './tasks/documents.ts';
+import type { AcceptPolicy } from './tasks/policy.ts';
+import { openEdgeTasks } from './tasks/tasks.ts';
 import { createDealerStates } from './train/dealer-state.ts';
 import { createBaseFetcher } from './train/fetch-base.ts';
 import { createUploadSender } from './upload.ts';
@@ -62,15 +66,19 @@ export interface EdgeNodeOptions {
   /** Of a ceremony; the embedded single-operator setup without it. */
   readonly artifactsDir?: string;
   readonly port: number;
+  /** How long seeds are kept for replays; 0 keeps none. */
+  readonly replayDays: number;
   readonly rpcUrl: string;
   readonly federation: Hex;
   readonly coordinatorUrl: string;
   readonly witnessUrls: readonly string[];
-  /** The dealer's own CSV. */
-  readonly recordsFile: string;
+  /** Where the dealer keeps its records. */
+  readonly records: RecordsPlace;
   readonly contract: DataContract;
-  /** The task this dealer agreed to; rounds of any other are refused. */
+  /** The task this dealer agreed to. */
   readonly task: Task;
+  /** Which others it takes part in; none without it. */
+  readonly accept?: AcceptPolicy;
   readonly relyingParty: RelyingParty;
 }
 
@@ -87,7 +95,7 @@ export async function createEdgeNode(
   checkTaskContract(task, contract);
   const identity = await loadOrCreateIdentity(options.directory);
   const token = await writeOperatorToken(identity, options.directory);
-  const gate = await createConsentGate(options.recordsFile, contract);
+  const gate = await createConsentGate(options.records, contract);
   const chain = await connectFederation(options.rpcUrl, options.federation, identity.privateKey);
   if (!(await chain.federation.isDealer(identity.address))) {
     throw new ConcordatError('NOT_A_MEMBER', `${identity.address} is not a registered dealer`, {
@@ -110,6 +118,7 @@ export async function createEdgeNode(
     verifySignature: verifyPasskeySignature,
   });
   const lastAnchor = await chain.registry.currentAnchor(identity.address);
+  const carriedOver = await chain.registry.hasAnchored(identity.address);
   const drill = createDrill();
   const witnesses = createWitnesses({
     urls: options.witnessUrls,
@@ -124,6 +133,7 @@ export async function createEdgeNode(
       book,
       createProposalStore(store),
       lastAnchor && { dealer: identity.address, ...pickAnchor(lastAnchor) },
+      carriedOver,
     ),
     registry: chain.registry,
     coSign: witnesses.coSign,
@@ -144,14 +154,15 @@ export async function createEdgeNode(
   });
   const participations = createParticipations(store);
   const earlierRounds = createEarlierRounds(chain.ledger);
-  const requirement = requirementOfTask(task, contract);
   const chainNowSeconds = async () => Math.max(await chain.client.blockTimestamp(), Math.floor(clock.nowMs() / 1000));
   const readiness = createReadiness({
     operationCount: () => book.state().operationCount,
     prepare: async () => {
-      const epsilonAfterMilli = await epsilonOfNextRound({ task, earlierRounds, ledger: chain.ledger });
-      const opening = { taskHash: task.hash, epsilonAfterMilli };
-      await selections.ensure(await accessNow(opening, { chain, requirement, chainNowSeconds }));
+      for (const { task, requirement } of tasks.accepted()) {
+        const epsilonAfterMilli = await epsilonOfNextRound({ task, earlierRounds, ledger: chain.ledger });
+        const opening = { taskHash: task.hash, epsilonAfterMilli };
+        await selections.ensure(await accessNow(opening, { chain, requirement, chainNowSeconds }));
+      }
     },
     log,
   });
@@ -161,12 +172,39 @@ export async function createEdgeNode(
     journal: store,
     files: createPayloadFiles(join(options.directory, 'sealed')),
   });
+  const seeds = await openAttemptSeeds({
+    directory: join(options.directory, 'attempts'),
+    replayDays: options.replayDays,
+    clock,
+  });
   const toCoordinator = { coordinatorUrl: options.coordinatorUrl, identity, chain };
-  const signFingerprint = createFingerprintSigner({
-    ...toCoordinator,
-    sealer,
-    task,
-    valueCount: vectorOf(task, featureCount(contract)).length,
+  const tasks = await openEdgeTasks({
+    first: { task, contract },
+    policy: options.accept,
+    documents: createTaskDocuments(store, askCoordinator(options.coordinatorUrl)),
+    partsOf: (pair) => ({
+      ...pair,
+      requirement: requirementOfTask(pair.task, pair.contract),
+      dealerStates: createDealerStates({
+        store,
+        ledger: chain.ledger,
+        dealer: identity.address,
+        taskHash: pair.task.hash,
+      }),
+      fetchBase: createBaseFetcher(options.coordinatorUrl, pair.task, pair.contract),
+      signFingerprint: createFingerprintSigner({
+        ...toCoordinator,
+        sealer,
+        task: pair.task,
+        valueCount: vectorOf(pair.task, featureCount(pair.contract)).length,
+        log,
+      }),
+    }),
+    // by another contract the records are read anew for each round: few dealers accept one
+    gateOf: async (other) => (other.hash === contract.hash ? gate : createConsentGate(options.records, other)),
+    earlierRounds,
+    ledger: chain.ledger,
+    dealer: identity.address,
     log,
   });
   const follower = createRoundFollower({
@@ -174,20 +212,18 @@ export async function createEdgeNode(
     clock,
     log,
     decline: (round, reason) => link.decline(round, reason),
+    judge: tasks.judge,
     roundParts: {
       identity,
       chain,
-      task,
-      contract,
-      requirement,
+      ...tasks.first,
       gate,
       selections,
       sealer,
+      seeds,
       participations,
       earlierRounds,
       commitRecords: createRecordsCommitter(identity.secret),
-      dealerStates: createDealerStates({ store, ledger: chain.ledger, dealer: identity.address }),
-      fetchBase: createBaseFetcher(options.coordinatorUrl, task, contract),
       sendUpload: createUploadSender(toCoordinator),
       chainNowSeconds,
       takeDrill: drill.take,
@@ -200,18 +236,47 @@ export async function createEdgeNode(
     party: identity.address,
     signHello: async (hello) => signTypedStruct(identity.privateKey, chain.domain, 'Hello', hello),
     onEvent: (event) => {
-      if (event.type === 'round-opened' || event.type === 'welcome') follower.wake();
+      if (event.type === 'round-opened') follower.wake();
+      if (event.type === 'welcome') follower.greeted();
       if (event.type === 'aggregate-ready') void signFingerprint(event.round, event.aggregateHash);
+      if (event.type === 'task-taken') void lookAt(event.task);
     },
   });
 
-  const history = createHistoryDesk({ book, chain, task, chainNowSeconds });
+  async function signFingerprint(round: number, aggregateHash: Hex): Promise<void> {
+    try {
+      const record = await chain.ledger.roundOf(round);
+      if (record !== undefined) await tasks.signFingerprint(record.taskHash, round, aggregateHash);
+    } catch (err) {
+      log.warn({ err, round }, 'no fingerprint of this round’s payload');
+    }
+  }
+
+  /** Ahead of its rounds, so that proofs are made by then; what cannot be decided now is decided when a round opens. */
+  async function lookAt(taskHash: Hex): Promise<void> {
+    try {
+      await tasks.consider(taskHash);
+      readiness.changed();
+    } catch (err) {
+      log.warn({ err, taskHash }, 'could not look at a new task');
+    }
+  }
+
+  const history = createHistoryDesk({
+    book,
+    chain,
+    tasks: () => tasks.accepted().map((accepted) => accepted.task),
+    chainNowSeconds,
+  });
   const app = createApp();
   const desk = createReceiptDesk({ book, chain, identity, relyingParty });
   app.use(createConsentRouter({ book, quotes, anchoring, desk, onChange: readiness.changed }));
   app.use(createReceiptRouter({ token, book, desk, anchoring, participations }));
-  const privacy = createPrivacyLedger({ task, participations, ledger: chain.ledger });
-  app.use(createPrivacyRouter({ token, privacy }));
+  const privacyOf = (taskHash: Hex = task.hash) => {
+    const found = tasks.accepted().find((accepted) => accepted.task.hash === taskHash);
+    return found && createPrivacyLedger({ task: found.task, participations, ledger: chain.ledger });
+  };
+  app.use(createPrivacyRouter({ token, privacyOf }));
   app.use(createOperatorRouter({ token, gate, invitations, drill, participations, history }));
   app.use(
     createStatusRouter(() => ({
@@ -224,18 +289,23 @@ export async function createEdgeNode(
       anchorGas: anchoring.gasUsed(),
       rounds: follower.results(),
       drills: drill.reports(),
+      tasks: tasks.standings(),
     })),
   );
   app.use(problemHandler(log));
   const http = await listen(app, options.port);
 
-  await startTensorBackend();
+  await startTensorBackend(task.backend);
   link.start();
   follower.start();
   readiness.changed();
   witnesses.remind().catch((err) => log.warn({ err }, 'witnesses were not reminded of the last anchor'));
+  const retention = watchRetention(seeds, { clock, log });
   const forcedWatch = watchForced({ book, chain, log }, { clock, onPending: readiness.changed });
-  log.info({ url: http.url, address: identity.address, records: gate.recordCount }, 'edge node listens');
+  log.info(
+    { url: http.url, address: identity.address, records: gate.recordCount, source: gate.source },
+    'edge node listens',
+  );
   return {
     url: http.url,
     stop: async () => {
@@ -243,6 +313,7 @@ export async function createEdgeNode(
       witnesses.stop();
       await http.close();
       await forcedWatch.stop();
+      await retention.stop();
       await prover.stop();
       await follower.stop();
       await readiness.stop();

@@ -1,5 +1,4 @@
 // One round at a dealer, in one sentence: gate, train, quantise, seal, send, commit; and again when consent moved on.
-import { createHmac, randomFillSync } from 'node:crypto';
 import type { RefusedTransaction } from '../engines/chain/client.ts';
 import type { ChainConnection } from '../engines/chain/connect.ts';
 import type { EarlierRounds } from '../engines/chain/earlier-rounds.ts';
@@ -11,20 +10,21 @@ import type { Hex } from '../protocol/bytes.ts';
 import type { Requirement } from '../protocol/consent/policy.ts';
 import { ConcordatError } from '../protocol/errors.ts';
 import type { DataContract } from '../protocol/learning/data-contract.ts';
+import { encodeState } from '../protocol/learning/strategy-state.ts';
 import { packingOf, type Task } from '../protocol/learning/task.ts';
-import { addNoise, encodeUpdate } from '../protocol/learning/update.ts';
+import type { SealContext } from '../protocol/secagg/attempt.ts';
 import { accessNow } from './access.ts';
 import type { RecordsCommitment, RecordsCommitter } from './commitment.ts';
 import type { LiveSelection, SelectionKeeper } from './consent/selection.ts';
 import type { ConsentedRecord, ConsentGate } from './data/gate.ts';
 import type { Participations } from './participation.ts';
 import { requirePrivacy } from './privacy/budget.ts';
-import { noiseOf } from './privacy/noise.ts';
+import type { AttemptSeeds } from './seal/attempt-seeds.ts';
 import type { OneTimeSealer, StoredUpdate } from './seal/once.ts';
-import type { SealedUpdate } from './seal/seal.ts';
+import type { PayloadRandom, SealedUpdate } from './seal/seal.ts';
 import type { DealerStates } from './train/dealer-state.ts';
 import type { FetchBase, RoundBase } from './train/fetch-base.ts';
-import { trainLocally } from './train/local.ts';
+import { computeUpdate } from './update.ts';
 import type { UploadSender } from './upload.ts';
 
 export interface RoundParts {
@@ -36,6 +36,7 @@ export interface RoundParts {
   readonly gate: ConsentGate;
   readonly selections: SelectionKeeper;
   readonly sealer: OneTimeSealer;
+  readonly seeds: AttemptSeeds;
   readonly participations: Participations;
   readonly earlierRounds: EarlierRounds;
   readonly commitRecords: RecordsCommitter;
@@ -87,6 +88,7 @@ export async function takePart(round: number, record: RoundRecord, parts: RoundP
   }
   await requirePrivacy(round, record, parts);
   await parts.sealer.forgetBefore(round);
+  await letGoOfSeeds(round, parts);
   const base = await parts.fetchBase(record.baseModelHash);
   for (let tries = 1; ; tries++) {
     try {
@@ -100,7 +102,6 @@ export async function takePart(round: number, record: RoundRecord, parts: RoundP
 }
 
 async function tryOnce(round: number, record: RoundRecord, base: RoundBase, parts: RoundParts): Promise<RoundResult> {
-  const { task, contract, identity } = parts;
   const [startedMs, access] = [performance.now(), await accessNow(record, parts)];
   const selection = await parts.selections.ensure(access);
   if (selection === undefined) return { took: 'no-part', round, reason: 'no live consent covers this round' };
@@ -108,22 +109,15 @@ async function tryOnce(round: number, record: RoundRecord, base: RoundBase, part
   if (records.length === 0) return { took: 'no-part', round, reason: 'no record of a consenting customer' };
 
   const trainingMs = performance.now();
-  const attempt = await parts.sealer.nextAttempt(round);
-  const seed = trainingSeed(identity.secret, round, attempt);
-  const dealerState = await parts.dealerStates.before(round, base.weights.length);
-  const local = await trainLocally({ task, contract, base, dealerState, records, seed, fillRandom: randomFillSync });
-  await parts.dealerStates.write(round, attempt, local.dealerState);
-
-  const sealingMs = performance.now();
-  const weight = records.length;
-  const noise = noiseOf(task, contract, randomFillSync);
-  const update = encodeUpdate(addNoise(local.update, local.vector, noise), local.vector);
-  const sealed = await sealUpdate(update.values, round, attempt, record, parts);
+  const context = await nextAttempt(round, record, parts);
+  const { attempt } = context;
+  const { sealed, sealingMs } = await trainAndSeal(context, base, records, parts);
 
   const sendingMs = performance.now();
   const commitment = parts.commitRecords(records, selection.customers);
   const bytes = await parts.sendUpload(round, attempt, sealed);
   const gasUsed = await commit(round, attempt, selection, sealed, commitment, records, parts);
+  await parts.seeds.keepOnly(round, attempt);
   const endedMs = performance.now();
   const timingsMs = {
     consent: trainingMs - startedMs,
@@ -131,34 +125,76 @@ async function tryOnce(round: number, record: RoundRecord, base: RoundBase, part
     sealing: sendingMs - sealingMs,
     sending: endedMs - sendingMs,
   };
-  return { took: 'part', round, records: weight, bytes, gasUsed, timingsMs };
+  return { took: 'part', round, records: records.length, bytes, gasUsed, timingsMs };
 }
 
-/** Decides the shuffles of this attempt; known to the dealer alone, and again after a crash. */
-function trainingSeed(secret: Uint8Array, round: number, attempt: number): Uint8Array {
-  return createHmac('sha256', secret).update(`concordat/1/training-seed/${round}/${attempt}`).digest();
+/** Of attempts that came to nothing in the round before, and of those past their days. */
+async function letGoOfSeeds(round: number, { seeds, participations }: RoundParts): Promise<void> {
+  const before = await seeds.lastRoundBefore(round);
+  if (before !== undefined) await seeds.keepOnly(before, (await participations.read(before))?.attempt ?? 0);
+  await seeds.eraseExpired();
+}
+
+async function trainAndSeal(
+  context: SealContext,
+  base: RoundBase,
+  records: readonly ConsentedRecord[],
+  parts: RoundParts,
+): Promise<{ readonly sealed: StoredUpdate; readonly sealingMs: number }> {
+  const { task, contract, dealerStates, seeds } = parts;
+  const { round, attempt } = context;
+  const random = await seeds.draw(context);
+  try {
+    const dealerState = await dealerStates.before(round, base.weights.length);
+    const update = await computeUpdate({ task, contract, base, dealerState, records, random });
+    await dealerStates.write(round, attempt, update.dealerState);
+    const stateFile = encodeState(dealerState);
+    await seeds.writeTrace(context, { stages: update.traces, ...(stateFile && { dealerState: stateFile }) });
+    const sealingMs = performance.now();
+    const payloadRandom = { secret: random.stream('secret'), errors: random.stream('errors') };
+    return { sealed: await sealUpdate(update.values, context, payloadRandom, parts), sealingMs };
+  } finally {
+    random.wipe();
+  }
+}
+
+/** One that nothing was begun under: neither a payload nor a seed. */
+async function nextAttempt(round: number, record: RoundRecord, parts: RoundParts): Promise<SealContext> {
+  const [unsealed, seeded] = [await parts.sealer.nextAttempt(round), await parts.seeds.lastAttempt(round)];
+  return contextOf(round, Math.max(unsealed, seeded + 1), record, parts);
+}
+
+function contextOf(
+  round: number,
+  attempt: number,
+  { seed }: RoundRecord,
+  { chain, identity }: Pick<RoundParts, 'chain' | 'identity'>,
+): SealContext {
+  return {
+    chainId: chain.client.chainId,
+    ledger: chain.ledger.address,
+    round,
+    attempt,
+    dealer: identity.address,
+    seed,
+  };
 }
 
 async function sealUpdate(
   values: Uint16Array,
-  round: number,
-  attempt: number,
-  record: RoundRecord,
+  context: SealContext,
+  payloadRandom: PayloadRandom,
   parts: RoundParts,
 ): Promise<StoredUpdate> {
-  const { federation, client, ledger } = parts.chain;
+  const { federation } = parts.chain;
   const [keys, registered, { keyHolderThreshold }] = await Promise.all([
-    sealingKeysOf(parts.chain, round),
+    sealingKeysOf(parts.chain, context.round),
     federation.dealers(),
     federation.parameters(),
   ]);
   return parts.sealer.seal({
-    chainId: client.chainId,
-    ledger: ledger.address,
-    round,
-    attempt,
-    dealer: parts.identity.address,
-    seed: record.seed,
+    ...context,
+    payloadRandom,
     packing: packingOf(parts.task),
     dealers: registered.length,
     values,
@@ -200,19 +236,13 @@ export async function resume(round: number, record: RoundRecord, parts: RoundPar
   const { chain, identity } = parts;
   const onChain = await chain.ledger.commitOf(round, identity.address);
   if (onChain === undefined) return false;
-  const sealed = await parts.sealer.recall({
-    chainId: chain.client.chainId,
-    ledger: chain.ledger.address,
-    round,
-    attempt: onChain.attempt,
-    dealer: identity.address,
-    seed: record.seed,
-  });
+  const sealed = await parts.sealer.recall(contextOf(round, onChain.attempt, record, parts));
   if (sealed === undefined) return false;
   await parts.sendUpload(round, onChain.attempt, sealed);
   const participation = await parts.participations.read(round);
   if (participation?.attempt === onChain.attempt) {
     await parts.participations.write(round, { ...participation, committed: true });
   }
+  await parts.seeds.keepOnly(round, onChain.attempt);
   return true;
 }

@@ -95,7 +95,8 @@ function createSender({ chain, identity }: WitnessesParts) {
 async function readAnchored({ chain, identity, entries }: WitnessesParts): Promise<AnchorProposal[]> {
   const dealer = identity.address;
   const topics = [topicOf('Anchored'), toHex(abiWord(dealer))];
-  const events = await readEvents(chain.client, { address: chain.registry.address, fromBlock: 0, topics });
+  // a witness that is new to the dealer needs its log from the first epoch on, wherever that was anchored
+  const events = await readEvents(chain.client, { address: await chain.registry.line(), fromBlock: 0, topics });
   let firstIndex = 0;
   return events.flatMap((event) => {
     if (event.name !== 'Anchored') return [];

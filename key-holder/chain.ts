@@ -42,7 +42,11 @@ export function keysOnChain(chain: ChainConnection, address: Hex): KeysOnChain {
       const ended = record.status === 'published' || record.status === 'failed';
       return ended || nowSeconds > record.deadline + GIVEN_UP_AFTER_SECONDS;
     },
-    keyAtOpening: async (round) => (await sealingKeysOf(chain, round)).find(({ keyHolder }) => keyHolder === address),
+    async keyAtOpening(round) {
+      // a key of an earlier deployment is kept, and erased, by whoever held it there
+      if (round <= (await ledger.roundsBefore())) return undefined;
+      return (await sealingKeysOf(chain, round)).find(({ keyHolder }) => keyHolder === address);
+    },
   };
 }
 

@@ -22,6 +22,11 @@ export const ERRORS = {
     meaning: 'a record breaks the data contract',
     remedy: 'mend the row and field named, or the contract',
   },
+  RECORDS_UNREADABLE: {
+    status: 503,
+    meaning: 'the dealer\u2019s records cannot be read from where they are kept',
+    remedy: 'mend what the detail names; see docs/data-sources.md',
+  },
   // -- messages at a door
   MESSAGE_MALFORMED: { status: 400, meaning: 'a message breaks its schema', remedy: 'send what docs/spec defines' },
   MESSAGE_TOO_LARGE: { status: 413, meaning: 'a message is over its size limit', remedy: 'see docs/limits.md' },
@@ -205,6 +210,11 @@ export const ERRORS = {
     meaning: 'this edge node does not allow the task',
     remedy: 'compare the task with the edge node\u2019s policy',
   },
+  TASK_STOPPED: {
+    status: 409,
+    meaning: 'the task was stopped',
+    remedy: 'submit it again to go on from its last model',
+  },
   TRAINING_DIVERGED: {
     status: 500,
     meaning: 'training produced a value that is not a finite number',
@@ -215,6 +225,21 @@ export const ERRORS = {
     meaning: 'the tensor engine does not run on the one backend whose bits are agreed',
     remedy: 'run Node 20.19 or later with WebAssembly SIMD, and reinstall the packages',
   },
+  TENSOR_BACKEND_MISSING: {
+    status: 503,
+    meaning: 'a task asks for a tensor backend that is not installed here',
+    remedy: 'npm install @tensorflow/tfjs-node beside Concordat, or leave the task to others; wasm is always there',
+  },
+  MODEL_UNTRAINABLE: {
+    status: 422,
+    meaning: 'a model cannot be trained here, or is not the one that its task describes',
+    remedy: 'see the reason in the detail; docs/models.md lists the layers that train',
+  },
+  EXPORT_UNSUPPORTED: {
+    status: 422,
+    meaning: 'a model cannot be written in this format',
+    remedy: 'take tfjs or safetensors, which hold every model; docs/model-export.md lists what onnx holds',
+  },
   SPLIT_IMPOSSIBLE: {
     status: 422,
     meaning: 'the records cannot be dealt out so that every dealer has enough',
@@ -224,6 +249,11 @@ export const ERRORS = {
     status: 409,
     meaning: 'fewer dealers took part than the minimum cohort',
     remedy: 'the model is unchanged; the next round tries again',
+  },
+  REPLAY_IMPOSSIBLE: {
+    status: 409,
+    meaning: 'a round cannot be replayed',
+    remedy: 'see the reason in the detail; seeds are kept for --replay-days',
   },
   // -- running processes
   PROCESS_FAILED: { status: 500, meaning: 'a process of the federation ended early', remedy: 'read its log' },

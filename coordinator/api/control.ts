@@ -1,4 +1,4 @@
-// What the data science team may do: ask for rounds. Behind the operator token.
+// Rounds of the first task, for whoever started the federation with it. Behind the operator token.
 import express, { type Router } from 'express';
 import { z } from 'zod';
 import { requireOperator } from '../../kit/operator.ts';
@@ -8,7 +8,7 @@ const runRequest = z.strictObject({ rounds: z.int().min(1).max(10_000) });
 
 export interface ControlParts {
   readonly token: string;
-  /** Resolves once the wish is kept; they run in the background. @throws ConcordatError CONFLICT while rounds are running */
+  /** Resolves once the wish is kept; they run in the background. @throws ConcordatError CONFLICT while some are running */
   readonly run: (rounds: number) => Promise<void>;
 }
 

@@ -1,11 +1,15 @@
 // What anyone may read of the coordinator: its health, the task, rounds so far, and the transcript's files as they are.
-import express, { type Router } from 'express';
+import express, { type NextFunction, type Request, type Response, type Router } from 'express';
+import { ConcordatError } from '../../protocol/errors.ts';
+import { MANIFEST_NAME } from '../../protocol/transcript/manifest.ts';
 import type { RoundOutcome } from '../rounds/driver.ts';
+import type { TaskDocuments } from '../tasks/desk.ts';
 
 export interface CoordinatorStatus {
   readonly address: string;
   readonly federation: string;
   readonly chainId: number;
+  /** Of the first task; all of them are under /v1/tasks. */
   readonly taskHash: string;
   readonly transcriptHead: string;
   readonly present: readonly string[];
@@ -18,8 +22,10 @@ export interface CoordinatorStatus {
 export interface PublicParts {
   readonly status: () => CoordinatorStatus;
   readonly bundleDir: string;
-  readonly taskJson: string;
-  readonly contractJson: string;
+  /** Of the bundle, as of now. */
+  readonly manifest: () => Uint8Array;
+  /** The first task: what the federation began with. */
+  readonly first: TaskDocuments;
 }
 
 export function createPublicRouter(parts: PublicParts): Router {
@@ -31,12 +37,29 @@ export function createPublicRouter(parts: PublicParts): Router {
     response.json(parts.status());
   });
   router.get('/v1/task', (_request, response) => {
-    response.type('application/json').send(parts.taskJson);
+    response.type('application/json').send(parts.first.task);
   });
   router.get('/v1/data-contract', (_request, response) => {
-    response.type('application/json').send(parts.contractJson);
+    response.type('application/json').send(parts.first.contract);
   });
-  // blobs are named by their hash and entries never change: cacheable for ever
-  router.use('/v1/bundle', express.static(parts.bundleDir, { immutable: true, maxAge: '1y', index: false }));
+  router.get(`/v1/bundle/${MANIFEST_NAME}`, (_request, response) => {
+    // the one file of a bundle that changes: kept by whoever likes, asked for again each time
+    response.set('cache-control', 'no-cache').type('application/json').send(Buffer.from(parts.manifest()));
+  });
+  router.use('/v1/bundle', onlyBundleFiles, express.static(parts.bundleDir, FOR_EVER), noSuchFile);
   return router;
+}
+
+/** Blobs are named by their hash and entries never change. */
+const FOR_EVER = { immutable: true, maxAge: '1y', index: false, redirect: false } as const;
+const BUNDLE_FILE = /^\/(entries\/\d{6,}\.cbor|blobs\/[0-9a-f]{64})$/;
+
+/** A file that is only half-written has another name: it must not be kept for a year by anybody. */
+function onlyBundleFiles(request: Request, response: Response, next: NextFunction): void {
+  if (BUNDLE_FILE.test(request.path)) next();
+  else noSuchFile(request, response);
+}
+
+function noSuchFile(request: Request, _response: Response): never {
+  throw new ConcordatError('NOT_FOUND', `the bundle has no file ${request.path.slice(0, 100)}`);
 }

@@ -1,22 +1,25 @@
-// Collecting: wait for uploads whose commit is on chain, until nobody is left to wait for or the deadline passes.
-import type { RoundLedger } from '../../engines/chain/round-ledger.ts';
+// Collecting: wait for uploads whose commit is on chain, until nobody is left to wait for, patience ends or the deadline passes.
+import type { Commitment, RoundLedger } from '../../engines/chain/round-ledger.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import type { AdmittedUpload, Uploads } from '../intake/uploads.ts';
+import type { Patience } from './patience.ts';
 import { awaited } from './waiting.ts';
 
 const LOOK_EVERY_MS = 20;
-/** A dealer that has sent its upload and not committed: the chain is asked about it so often. */
+/** While dealers have sent their uploads and not committed, the chain is asked about all of them so often. */
 const ASK_CHAIN_EVERY_MS = 250;
 
 export interface CollectParts {
-  readonly ledger: Pick<RoundLedger, 'commitOf'>;
+  readonly ledger: Pick<RoundLedger, 'commitsOf'>;
   readonly uploads: Pick<Uploads, 'dealers' | 'matching'>;
   readonly clock: Clock;
   /** Dealers whose link is up. */
   readonly present: () => ReadonlySet<Hex>;
   readonly declined: (round: number) => ReadonlySet<Hex>;
   readonly signal: AbortSignal;
+  /** Without it everybody is waited for. */
+  readonly patience?: Patience | undefined;
 }
 
 /** @returns the uploads that count: admitted, and committed on chain with the same hashes; ascending by dealer */
@@ -26,42 +29,57 @@ export async function collectUploads(
   deadlineMs: number,
   parts: CollectParts,
 ): Promise<AdmittedUpload[]> {
-  const { ledger, uploads, clock } = parts;
-  const committed = new Map<Hex, AdmittedUpload>();
-  const absentSinceMs = new Map<Hex, number>();
-  const lookedAtMs = new Map<Hex, number>();
-  const look = async (dealer: Hex): Promise<void> => {
-    lookedAtMs.set(dealer, clock.nowMs());
-    const commit = await ledger.commitOf(round, dealer);
-    const upload = commit && uploads.matching(round, dealer, commit);
-    if (upload === undefined) committed.delete(dealer);
-    else committed.set(dealer, upload);
-  };
-  const isDue = (dealer: Hex, nowMs: number): boolean =>
-    !committed.has(dealer) && nowMs - (lookedAtMs.get(dealer) ?? Number.NEGATIVE_INFINITY) >= ASK_CHAIN_EVERY_MS;
+  const { uploads, clock, patience } = parts;
+  const isAbsentSinceMs = watchAbsence(dealers, parts);
+  let committed: ReadonlyMap<Hex, AdmittedUpload> = new Map();
+  let askedAtMs = Number.NEGATIVE_INFINITY;
+  let waitsFor: readonly Hex[] = dealers;
   while (!parts.signal.aborted) {
     const nowMs = clock.nowMs();
-    const present = parts.present();
-    for (const dealer of dealers) {
-      if (present.has(dealer)) absentSinceMs.delete(dealer);
-      else if (!absentSinceMs.has(dealer)) absentSinceMs.set(dealer, nowMs);
+    const absentSinceMs = isAbsentSinceMs(nowMs);
+    const isUnsettled = uploads.dealers(round).some((dealer) => !committed.has(dealer));
+    if (isUnsettled && nowMs - askedAtMs >= ASK_CHAIN_EVERY_MS) {
+      askedAtMs = nowMs;
+      committed = await committedUploads(round, parts);
     }
-    await Promise.all(
-      uploads
-        .dealers(round)
-        .filter((dealer) => isDue(dealer, nowMs))
-        .map(look),
-    );
-    const attendance = {
-      expected: new Set(dealers),
-      committed: new Set(committed.keys()),
-      declined: parts.declined(round),
-      absentSinceMs,
-    };
-    if (awaited(attendance, nowMs).length === 0 || nowMs >= deadlineMs) break;
+    const declined = parts.declined(round);
+    const attendance = { expected: new Set(dealers), committed: new Set(committed.keys()), declined, absentSinceMs };
+    waitsFor = awaited(attendance, nowMs);
+    if (waitsFor.length === 0 || nowMs >= deadlineMs || patience?.isOver(committed.keys(), waitsFor)) break;
     await clock.sleep(LOOK_EVERY_MS, parts.signal);
   }
   // a dealer may have committed since it was looked at, or another attempt since it was counted
-  await Promise.all(uploads.dealers(round).map(look));
+  committed = await committedUploads(round, parts);
+  const without = waitsFor.filter((dealer) => !committed.has(dealer));
+  if (!parts.signal.aborted) await patience?.close(committed.keys(), without, clock.nowMs() >= deadlineMs);
   return [...committed.values()].sort((a, b) => (a.dealer < b.dealer ? -1 : 1));
+}
+
+/** Since when each dealer's link is down, as far as was seen; one that is up is not in it. */
+function watchAbsence(dealers: readonly Hex[], { present }: Pick<CollectParts, 'present'>) {
+  const sinceMs = new Map<Hex, number>();
+  return (nowMs: number): ReadonlyMap<Hex, number> => {
+    const here = present();
+    for (const dealer of dealers) {
+      if (here.has(dealer)) sinceMs.delete(dealer);
+      else if (!sinceMs.has(dealer)) sinceMs.set(dealer, nowMs);
+    }
+    return sinceMs;
+  };
+}
+
+/** Whatever has come in and stands on chain: one look at the chain for all dealers. */
+async function committedUploads(
+  round: number,
+  { ledger, uploads }: Pick<CollectParts, 'ledger' | 'uploads'>,
+): Promise<Map<Hex, AdmittedUpload>> {
+  const sent = uploads.dealers(round);
+  const commits: ReadonlyMap<Hex, Commitment> = sent.length === 0 ? new Map() : await ledger.commitsOf(round);
+  const found = new Map<Hex, AdmittedUpload>();
+  for (const dealer of sent) {
+    const commit = commits.get(dealer);
+    const upload = commit && uploads.matching(round, dealer, commit);
+    if (upload !== undefined) found.set(dealer, upload);
+  }
+  return found;
 }

@@ -3,6 +3,7 @@
 import { createEarlierRounds } from '../../engines/chain/earlier-rounds.ts';
 import type { RoundRecord } from '../../engines/chain/round-ledger.ts';
 import { sealingKeysOf } from '../../engines/chain/sealing-keys.ts';
+import type { Hex } from '../../protocol/bytes.ts';
 import { ConcordatError, type ErrorCode } from '../../protocol/errors.ts';
 import type { Evaluation } from '../../protocol/learning/evaluation.ts';
 import type { SealedSum } from '../aggregate/sum.ts';
@@ -10,11 +11,12 @@ import type { AdmittedUpload } from '../intake/uploads.ts';
 import { type AnswerQuestion, askForAnswers } from '../key-holders/answers.ts';
 import { askForVouches, type VouchQuestion } from '../key-holders/vouches.ts';
 import type { OpenedSum } from '../opening/open.ts';
-import { openOrResume } from './begin.ts';
+import { openOrResume, requireWanted } from './begin.ts';
 import { collectUploads } from './collect.ts';
 import { collectFingerprints } from './fingerprints.ts';
 import { type OpeningKeyHolders, openRoundSum } from './opening.ts';
 import type { RoundParts } from './parts.ts';
+import { openPatience } from './patience.ts';
 import { publishModel } from './publish.ts';
 import { failRound, finaliseSet, leastCohort, type RoundSet, readSet, requireCohort, weightsOf } from './set.ts';
 import { type Stopwatch, stopwatch } from './stopwatch.ts';
@@ -23,6 +25,9 @@ import { readVouches, vouchedUploads } from './vouching.ts';
 
 export interface RoundOutcome {
   readonly round: number;
+  readonly taskHash: Hex;
+  /** As the round stated it when it opened: thousandths per customer, over all tasks of the ledger. */
+  readonly epsilonAfterMilli: number;
   readonly status: 'published' | 'failed';
   readonly reason?: string;
   readonly dealers: number;
@@ -37,6 +42,13 @@ export interface RoundOutcome {
   readonly suspects: readonly number[];
 }
 
+/** How whoever runs a round may follow it and end it. */
+export interface RoundControl {
+  /** No new round, and none in which dealers still train; one whose set is fixed is finished. */
+  readonly cancel?: AbortSignal;
+  readonly onRound?: (round: number) => void;
+}
+
 /** The sum of this round cannot be used; the next round starts from the same model. */
 const GIVE_UP: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'COHORT_TOO_SMALL',
@@ -46,6 +58,7 @@ const GIVE_UP: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'PAYLOAD_MALFORMED',
   'VALUE_OUT_OF_RANGE',
   'TRAINING_DIVERGED',
+  'TASK_STOPPED',
 ]);
 const MAX_REASON = 200;
 
@@ -62,13 +75,18 @@ export function createRoundDriver(parts: RoundParts) {
   }
 
   /** Uploads come in while this waits, and at no other time. */
-  async function collect(round: number, record: RoundRecord): Promise<AdmittedUpload[]> {
-    const [keys, dealers] = await Promise.all([sealingKeysOf(parts, round), federation.dealers()]);
+  async function collect(round: number, record: RoundRecord, cancel?: AbortSignal): Promise<AdmittedUpload[]> {
+    const [keys, dealers, patience] = await Promise.all([
+      sealingKeysOf(parts, round),
+      federation.dealers(),
+      openPatience(round, { ...parts, leastCohort: () => leastCohort(parts) }),
+    ]);
     parts.sum.begin(round);
     parts.intake.open({ round, keyHolders: keys.length });
     parts.broadcast({ type: 'round-opened', round });
     try {
-      return await collectUploads(round, dealers, record.deadline * 1000, parts);
+      const signal = cancel === undefined ? parts.signal : AbortSignal.any([parts.signal, cancel]);
+      return await collectUploads(round, dealers, record.deadline * 1000, { ...parts, signal, patience });
     } finally {
       parts.intake.close();
     }
@@ -82,10 +100,12 @@ export function createRoundDriver(parts: RoundParts) {
     return vouchedUploads(round, collected, { ...parts, ...who, least, ask });
   }
 
-  async function fixSet(round: number, record: RoundRecord, watch: Stopwatch): Promise<void> {
-    const collected = await watch.time('collect', () => collect(round, record));
+  async function fixSet(round: number, record: RoundRecord, watch: Stopwatch, cancel?: AbortSignal): Promise<void> {
+    const collected = await watch.time('collect', () => collect(round, record, cancel));
     if (parts.signal.aborted) throw new ConcordatError('TIMED_OUT', 'the coordinator stops');
+    requireWanted(cancel);
     const vouched = await watch.time('vouch', () => vouch(round, collected));
+    requireWanted(cancel);
     await watch.time('finalise', () => finaliseSet(round, vouched, parts));
   }
 
@@ -137,20 +157,28 @@ export function createRoundDriver(parts: RoundParts) {
       parts,
     );
     const metrics = await watch.time('publish', () => publishModel(round, record, sum, opened, weights, parts));
-    return { ...outcomeOf(round, weights), status: 'published', ...metrics, timingsMs: watch.timingsMs(), suspects };
+    return {
+      ...outcomeOf(round, record, weights),
+      status: 'published',
+      ...metrics,
+      timingsMs: watch.timingsMs(),
+      suspects,
+    };
   }
 
-  async function runRound(): Promise<RoundOutcome> {
+  /** @throws ConcordatError TASK_STOPPED, PRIVACY_BUDGET_SPENT before a round is open; what cannot be told of a round alone */
+  async function runRound({ cancel, onRound }: RoundControl = {}): Promise<RoundOutcome> {
     const watch = stopwatch();
-    const { round, record } = await watch.time('open', () => openOrResume(parts, earlierRounds));
+    const { round, record } = await watch.time('open', () => openOrResume(parts, earlierRounds, cancel));
+    onRound?.(round);
     try {
-      if (record.status === 'open') await fixSet(round, record, watch);
+      if (record.status === 'open') await fixSet(round, record, watch, cancel);
       return await finish(round, record, watch);
     } catch (error) {
       if (!(error instanceof ConcordatError) || !GIVE_UP.has(error.code) || parts.signal.aborted) throw error;
       const reason = `${error.code}: ${error.detail}`.slice(0, MAX_REASON);
       await failRound(round, reason, parts);
-      return { ...outcomeOf(round, []), status: 'failed', reason, timingsMs: watch.timingsMs() };
+      return { ...outcomeOf(round, record, []), status: 'failed', reason, timingsMs: watch.timingsMs() };
     }
   }
 
@@ -159,16 +187,17 @@ export function createRoundDriver(parts: RoundParts) {
     const round = await ledger.roundCount();
     const record = round === 0 ? undefined : await ledger.roundOf(round);
     const attestation = await ledger.attestationOf(parts.task.hash);
-    if (record?.status !== 'published' || attestation?.round !== round) return undefined;
+    if (record?.status !== 'published' || attestation?.round !== round) return undefined; // also when it is another task's
     const weights = await weightsOf(round, (await ledger.setOf(round))?.dealers ?? [], parts);
     const { accuracyBps, aucBps } = attestation;
-    return { ...outcomeOf(round, weights), status: 'published', accuracyBps, aucBps, timingsMs: {} };
+    return { ...outcomeOf(round, record, weights), status: 'published', accuracyBps, aucBps, timingsMs: {} };
   }
 
   return { runRound, lastPublished };
 }
 
-function outcomeOf(round: number, weights: readonly number[]) {
+function outcomeOf(round: number, { taskHash, epsilonAfterMilli }: RoundRecord, weights: readonly number[]) {
   const records = weights.reduce((a, b) => a + b, 0);
-  return { round, dealers: weights.length, records, accuracyBps: 0, aucBps: 0, suspects: [] as readonly number[] };
+  const suspects: readonly number[] = [];
+  return { round, taskHash, epsilonAfterMilli, dealers: weights.length, records, accuracyBps: 0, aucBps: 0, suspects };
 }

@@ -16,13 +16,15 @@ import type { Opener } from '../opening/opener.ts';
 import type { Transcript } from '../transcript/transcript.ts';
 import type { CollectParts } from './collect.ts';
 import type { FingerprintDesk } from './fingerprint-desk.ts';
+import type { PaceJournal } from './pace-journal.ts';
 
-export interface RoundParts extends Omit<CollectParts, 'ledger' | 'uploads'>, Omit<ChainConnection, 'registry'> {
+export interface RoundParts extends Omit<CollectParts, 'ledger' | 'uploads' | 'patience'>, Omit<ChainConnection, 'registry'> {
   readonly transcript: Transcript;
   readonly uploads: Uploads;
   readonly intake: Pick<Intake, 'open' | 'close'>;
   readonly sum: RunningSum;
   readonly desk: FingerprintDesk;
+  readonly paces: PaceJournal;
   readonly opener: Opener;
   /** Endpoints of the key-holders. */
   readonly urls: readonly string[];

@@ -1,24 +1,17 @@
 // The last step: from the opened sum to the next model, in the transcript and on chain.
 import type { RoundRecord } from '../../engines/chain/round-ledger.ts';
-import { type Evaluation, evaluationOf } from '../../protocol/learning/evaluation.ts';
-import { accuracyBpsOfHistogram, aucOfHistogram, type ScoreHistogram } from '../../protocol/learning/metrics.ts';
+import { type Evaluation, evaluationOf, metricsOf, type PublishedMetrics } from '../../protocol/learning/evaluation.ts';
 import { decodeModel, encodeModel } from '../../protocol/learning/model.ts';
 import { serverStep } from '../../protocol/learning/server-optimiser.ts';
 import { decodeState, encodeState } from '../../protocol/learning/strategy-state.ts';
-import type { Task } from '../../protocol/learning/task.ts';
 import { decodeSums, totalWeightFraction } from '../../protocol/learning/update.ts';
 import type { SealedSum } from '../aggregate/sum.ts';
 import type { OpenedSum } from '../opening/open.ts';
 import type { RoundParts } from './parts.ts';
 
-export interface PublishedMetrics {
-  /** Of the model the round started from; basis points. */
-  readonly accuracyBps: number;
-  readonly aucBps: number;
-}
-
+/** Of the model the round started from. */
 export interface RoundEvaluation extends PublishedMetrics {
-  /** Of the same histogram, for whoever watches; undefined when it has one label only. */
+  /** Of the same counts, for whoever watches. */
   readonly evaluation?: Evaluation;
 }
 
@@ -45,7 +38,7 @@ export async function publishModel(
 async function nextModel(record: RoundRecord, opened: OpenedSum, weights: readonly number[], parts: RoundParts) {
   const { task, layout, shape, vector, transcript } = parts;
   const base = decodeModel(await transcript.getBlob(record.baseModelHash), layout);
-  const { sums, histogram } = decodeSums(opened.values, vector, weights.length);
+  const { sums, measured } = decodeSums(opened.values, vector, weights.length);
   const next = serverStep(task, {
     shape,
     base: base.weights,
@@ -57,10 +50,5 @@ async function nextModel(record: RoundRecord, opened: OpenedSum, weights: readon
   const carried = encodeState(next.state);
   const state = carried && (await transcript.putBlob(carried));
   const model = await transcript.putBlob(encodeModel({ layout, weights: next.weights, ...(state && { state }) }));
-  return { model, metrics: metricsOf(histogram, task), evaluation: evaluationOf(histogram) };
-}
-
-function metricsOf(histogram: ScoreHistogram, task: Task): PublishedMetrics {
-  const accuracyBps = accuracyBpsOfHistogram(histogram, task.evaluation.decisionThreshold) ?? 0;
-  return { accuracyBps, aucBps: Math.floor((aucOfHistogram(histogram) ?? 0) * 10_000) };
+  return { model, metrics: metricsOf(measured, task.evaluation), evaluation: evaluationOf(measured) };
 }

@@ -38,18 +38,27 @@ export interface Blobs {
 
 const READ_BYTES = 262_144;
 const TEMPORARY = '.tmp';
+const BLOB_NAME = /^[0-9a-f]{64}$/;
 
-/** Opens the folder, and removes what a killed process left half-written in it. */
-export async function openBlobs(directory: string): Promise<Blobs> {
+/**
+ * Opens the folder, and removes what a killed process left half-written in it.
+ * @param onBlob told of every blob there is: those there already, and each new one once it is
+ */
+export async function openBlobs(
+  directory: string,
+  onBlob: (hash: Hex, bytes: number) => void = () => undefined,
+): Promise<Blobs> {
   await mkdir(directory, { recursive: true });
   for (const name of await readdir(directory)) {
     if (name.endsWith(TEMPORARY)) await rm(join(directory, name), { force: true });
+    else if (BLOB_NAME.test(name)) onBlob(`0x${name}`, (await stat(join(directory, name))).size);
   }
   const pathOf = (hash: Hex): string => join(directory, hash.slice(2));
   return {
     putBlob: async (bytes) => {
       const hash = sha256(bytes);
       await writeFileAtomic(pathOf(hash), bytes);
+      onBlob(hash, bytes.length);
       return hash;
     },
     getBlob: async (hash) => {
@@ -57,7 +66,7 @@ export async function openBlobs(directory: string): Promise<Blobs> {
       if (bytes === undefined) throw missing(hash);
       return new Uint8Array(bytes);
     },
-    blobWriter: () => openWriter(directory, pathOf),
+    blobWriter: () => openWriter(directory, pathOf, onBlob),
     readBlobStream: (hash) => readChecked(pathOf(hash), hash),
     blobFile: async (hash) => {
       const found = await stat(pathOf(hash)).catch(() => undefined);
@@ -69,10 +78,15 @@ export async function openBlobs(directory: string): Promise<Blobs> {
 
 const missing = (hash: Hex) => new ConcordatError('NOT_FOUND', `no blob ${hash}`);
 
-async function openWriter(directory: string, pathOf: (hash: Hex) => string): Promise<BlobWriter> {
+async function openWriter(
+  directory: string,
+  pathOf: (hash: Hex) => string,
+  onBlob: (hash: Hex, bytes: number) => void,
+): Promise<BlobWriter> {
   const temporary = join(directory, `${randomBytes(8).toString('hex')}${TEMPORARY}`);
   const handle = await open(temporary, 'wx', 0o644);
   const digest = createHash('sha256');
+  let length = 0;
   let over = false;
   async function discard(): Promise<void> {
     if (over) return;
@@ -83,6 +97,7 @@ async function openWriter(directory: string, pathOf: (hash: Hex) => string): Pro
   return {
     async write(part) {
       digest.update(part);
+      length += part.length;
       await handle.writeFile(part);
     },
     async finish(expected) {
@@ -95,6 +110,7 @@ async function openWriter(directory: string, pathOf: (hash: Hex) => string): Pro
       await handle.close();
       await rename(temporary, pathOf(hash));
       over = true;
+      onBlob(hash, length);
       return hash;
     },
     discard,

@@ -5,9 +5,11 @@ import { writeFileAtomic } from '../../kit/files.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { encodeCbor } from '../../protocol/codec.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
+import { entryName } from '../../protocol/transcript/bundle.ts';
 import { decodeEntry, type Entry, type EntryBody, encodeEntry, GENESIS_PREV } from '../../protocol/transcript/entry.ts';
 import { type Blobs, openBlobs } from './blobs.ts';
 import { sha256 as nodeSha256 } from './hash.ts';
+import { createManifest } from './manifest.ts';
 
 export interface Transcript extends Blobs {
   /** Hash of the last entry. */
@@ -18,12 +20,17 @@ export interface Transcript extends Blobs {
    * @throws ConcordatError CONFLICT when another entry stands in its place (type, round, party)
    */
   appendOnce(body: EntryBody): Promise<Hex>;
+  /** Of all the files that are there now. */
+  manifest(): Uint8Array;
+  /** Brings the manifest's file up to date. */
+  writeManifest(): Promise<void>;
 }
 
 /** Opens or starts the transcript in `directory`; re-checks the chain of what is there. */
 export async function openTranscript(directory: string): Promise<Transcript> {
   const entriesDir = join(directory, 'entries');
-  const blobs = await openBlobs(join(directory, 'blobs'));
+  const manifest = createManifest(directory);
+  const blobs = await openBlobs(join(directory, 'blobs'), manifest.addBlob);
   const entries: Entry[] = [];
   const places = new Map<string, { hash: Hex; body: Hex }>();
   let head: Hex = GENESIS_PREV;
@@ -35,8 +42,10 @@ export async function openTranscript(directory: string): Promise<Transcript> {
     }
     head = nodeSha256(bytes);
     entries.push(entry);
+    manifest.addEntry(head, bytes.length);
     places.set(placeOf(entry.body), { hash: head, body: bodyHash(entry.body) });
   }
+  await manifest.write();
   let queue: Promise<unknown> = Promise.resolve();
 
   async function append(body: EntryBody): Promise<Hex> {
@@ -48,10 +57,13 @@ export async function openTranscript(directory: string): Promise<Transcript> {
     }
     const seq = entries.length;
     const { bytes, hash } = encodeEntry(seq, head, body);
-    await writeFileAtomic(join(entriesDir, `${String(seq).padStart(6, '0')}.cbor`), bytes);
+    await writeFileAtomic(join(entriesDir, entryName(seq)), bytes);
     entries.push(decodeEntry(bytes));
+    manifest.addEntry(hash, bytes.length);
     places.set(place, { hash, body: bodyHash(body) });
     head = hash;
+    // once a round, not once an entry: the text is as long as the history
+    if (ENDS_SOMETHING.has(body.type)) await manifest.write();
     return hash;
   }
 
@@ -59,6 +71,8 @@ export async function openTranscript(directory: string): Promise<Transcript> {
     head: () => head,
     entries: () => entries,
     ...blobs,
+    manifest: manifest.bytes,
+    writeManifest: manifest.write,
     appendOnce: (body) => {
       const result = queue.then(() => append(body));
       queue = result.catch(() => undefined);
@@ -66,6 +80,8 @@ export async function openTranscript(directory: string): Promise<Transcript> {
     },
   };
 }
+
+const ENDS_SOMETHING: ReadonlySet<EntryBody['type']> = new Set(['genesis', 'task', 'model', 'failed']);
 
 const bodyHash = (body: EntryBody): Hex => nodeSha256(encodeCbor(body));
 
@@ -78,6 +94,8 @@ function placeOf(body: EntryBody): string {
   switch (body.type) {
     case 'genesis':
       return 'genesis';
+    case 'task':
+      return `task/${body.task}`;
     case 'consent':
       return `consent/${body.dealer}/${body.epoch}`;
     case 'upload':

@@ -1,5 +1,5 @@
-// The dealer's own door, behind the operator token: invitations to print, a customer's history and proof of use to hand out,
-// and the drill that shows a stale commit refused.
+// The dealer's own door, behind the operator token: invitations to print, records to read again, a customer's history and
+// proof of use to hand out, and the drill that shows a stale commit refused.
 import express, { type Router } from 'express';
 import { requireOperator } from '../../kit/operator.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
@@ -26,6 +26,10 @@ export function createOperatorRouter(parts: OperatorDoorParts): Router {
     response.json(
       parts.gate.customerIds.map((customerId) => ({ customerId, code: parts.invitations.codeFor(customerId) })),
     );
+  });
+  router.post('/v1/records/reload', operator, async (_request, response) => {
+    await parts.gate.reload();
+    response.json({ records: parts.gate.recordCount });
   });
   // not for everyone who knows a pseudonym: the log is public, who was in which round is not
   router.get('/v1/subjects/:subject/rounds', operator, async (request, response) => {

@@ -3,6 +3,7 @@ import express, { type Router } from 'express';
 import type { SelectionCosts } from '../consent/selection.ts';
 import type { DrillReport } from '../drill.ts';
 import type { RoundResult } from '../round.ts';
+import type { TaskStanding } from '../tasks/tasks.ts';
 
 export interface EdgeStatus {
   readonly address: string;
@@ -14,6 +15,8 @@ export interface EdgeStatus {
   readonly anchorGas: number;
   readonly rounds: readonly RoundResult[];
   readonly drills: readonly DrillReport[];
+  /** That it was started with, and those it was offered since. */
+  readonly tasks: readonly TaskStanding[];
 }
 
 export function createStatusRouter(status: () => EdgeStatus): Router {

@@ -18,7 +18,7 @@ export interface AnchorProposal {
 export interface AnchorProposer {
   /**
    * The next epoch's proposal, at most LIMITS.maxConsentOperationsPerRequest operations; undefined when the log has
-   * nothing new. Until `confirm`, every call (after a restart, too) gives the identical proposal: a witness signs one
+   * nothing new, unless the last anchor is yet to be carried over to this registry. Until `confirm`, every call (after a restart, too) gives the identical proposal: a witness signs one
    * anchor per epoch.
    */
   propose(): Promise<AnchorProposal | undefined>;
@@ -37,13 +37,16 @@ function mustEqual(ours: Anchor, theirs: Anchor): void {
 
 /**
  * `lastOnChain`: the dealer's current anchor as the registry has it; undefined before the first.
+ * `carriedOver`: false while that anchor stands in a registry before this one.
  * @throws ConcordatError ANCHOR_MISMATCH when the book's log does not lead to that anchor
  */
 export function createAnchorProposer(
   book: ConsentBook,
   store: ProposalStore,
   lastOnChain: Anchor | undefined,
+  carriedOver = true,
 ): AnchorProposer {
+  let carryOver = lastOnChain !== undefined && !carriedOver;
   let epoch = lastOnChain?.epoch ?? 0;
   let state = ConsentState.replay(book.dealer, book.entries(0, lastOnChain?.operationCount ?? 0));
   let proposed: { readonly anchor: Anchor; readonly state: ConsentState } | undefined;
@@ -54,7 +57,7 @@ export function createAnchorProposer(
     if (kept !== undefined && kept.epoch === epoch + 1) return kept.operationCount;
     const available = book.state().operationCount;
     const operationCount = Math.min(available, state.operationCount + LIMITS.maxConsentOperationsPerRequest);
-    if (operationCount > state.operationCount) await store.write({ epoch: epoch + 1, operationCount });
+    if (operationCount > state.operationCount || carryOver) await store.write({ epoch: epoch + 1, operationCount });
     return operationCount;
   };
 
@@ -62,7 +65,7 @@ export function createAnchorProposer(
     async propose() {
       const cut = await cutOfNextEpoch();
       const firstIndex = state.operationCount;
-      if (cut === firstIndex) return undefined;
+      if (cut === firstIndex && !carryOver) return undefined;
       const entries = book.entries(firstIndex, cut);
       if (proposed === undefined) {
         const next = state.clone();
@@ -76,6 +79,7 @@ export function createAnchorProposer(
       mustEqual(proposed.anchor, anchor);
       ({ state } = proposed);
       epoch = anchor.epoch;
+      carryOver = false;
       proposed = undefined;
     },
     anchored: () => ({ epoch, state }),

@@ -38,9 +38,9 @@ export function createForcedWithdrawals({ book, chain, log }: ForcedParts): Forc
   const { registry } = chain;
   const { dealer } = book;
 
-  async function entryOf({ subject, blockNumber }: PendingWithdrawal) {
+  async function entryOf({ subject, blockNumber, registry: at }: PendingWithdrawal) {
     const [event] = await readEvents(chain.client, {
-      address: registry.address,
+      address: at,
       fromBlock: blockNumber,
       toBlock: blockNumber,
       topics: [topicOf('ForcedWithdrawal'), toHex(abiWord(dealer)), subject],

@@ -10,14 +10,15 @@ import type { ConsentBook } from './book.ts';
 export interface HistoryParts {
   readonly book: Pick<ConsentBook, 'dealer' | 'signedBy'>;
   readonly chain: Pick<ChainConnection, 'client' | 'registry' | 'ledger' | 'federation'>;
-  readonly task: Pick<Task, 'hash' | 'scene'>;
+  /** All that this dealer accepts. */
+  readonly tasks: () => readonly Pick<Task, 'hash' | 'scene'>[];
   readonly chainNowSeconds: () => Promise<number>;
 }
 
 /** Computed from log and chain each time it is asked for; nothing of it is stored. */
 export type HistoryDesk = (subject: Hex) => Promise<ConsentHistory>;
 
-export function createHistoryDesk({ book, chain, task, chainNowSeconds }: HistoryParts): HistoryDesk {
+export function createHistoryDesk({ book, chain, tasks, chainNowSeconds }: HistoryParts): HistoryDesk {
   const { client, registry, ledger, federation } = chain;
   const timestamps = new Map<number, Promise<number>>();
 
@@ -36,7 +37,7 @@ export function createHistoryDesk({ book, chain, task, chainNowSeconds }: Histor
 
   async function anchors() {
     const topics = [topicOf('Anchored'), toHex(abiWord(book.dealer))];
-    const events = await readEvents(client, { address: registry.address, fromBlock: 0, topics });
+    const events = await readEvents(client, { address: await registry.line(), fromBlock: 0, topics });
     return Promise.all(
       events.flatMap((event) => {
         if (event.name !== 'Anchored') return [];
@@ -46,10 +47,19 @@ export function createHistoryDesk({ book, chain, task, chainNowSeconds }: Histor
     );
   }
 
-  async function taskOnChain(): Promise<TaskOnChain> {
+  async function tasksOnChain(): Promise<TaskOnChain[]> {
+    const address = await ledger.line();
     const of = (name: 'RoundOpened' | 'Published') =>
-      readEvents(client, { address: ledger.address, fromBlock: 0, topics: [topicOf(name)] });
+      readEvents(client, { address, fromBlock: 0, topics: [topicOf(name)] });
     const [opened, published] = await Promise.all([of('RoundOpened'), of('Published')]);
+    return Promise.all(tasks().map((task) => taskOnChain(task, opened, published)));
+  }
+
+  async function taskOnChain(
+    task: Pick<Task, 'hash' | 'scene'>,
+    opened: readonly ChainEvent[],
+    published: readonly ChainEvent[],
+  ): Promise<TaskOnChain> {
     const rounds = opened.flatMap((event) => {
       if (event.name !== 'RoundOpened' || event.taskHash !== task.hash) return [];
       const { epsilonAfterMilli } = event;
@@ -66,11 +76,11 @@ export function createHistoryDesk({ book, chain, task, chainNowSeconds }: Histor
   return async (subject) => {
     const [anchored, used, { metricMaxAgeSeconds }, nowSeconds] = await Promise.all([
       anchors(),
-      taskOnChain(),
+      tasksOnChain(),
       federation.parameters(),
       chainNowSeconds(),
     ]);
     const entries = book.signedBy(subject);
-    return consentHistory({ entries, anchors: anchored, tasks: [used], metricMaxAgeSeconds, nowSeconds });
+    return consentHistory({ entries, anchors: anchored, tasks: used, metricMaxAgeSeconds, nowSeconds });
   };
 }

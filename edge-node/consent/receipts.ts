@@ -31,7 +31,7 @@ export interface ReceiptDesk {
 }
 
 export interface ReceiptParts {
-  readonly book: ConsentBook;
+  readonly book: Pick<ConsentBook, 'dealer' | 'receiptAt' | 'entries'>;
   readonly chain: Pick<ChainConnection, 'client' | 'registry' | 'domain'>;
   readonly identity: Identity;
   readonly relyingParty: RelyingParty;
@@ -46,9 +46,9 @@ export function createReceiptDesk({ book, chain, identity, relyingParty }: Recei
 
   async function readWitnessSignatures(epoch: number): Promise<readonly Hex[]> {
     const topics = [topicOf('Anchored'), toHex(abiWord(dealer)), toHex(abiWord(epoch))];
-    const [event] = await readEvents(client, { address: registry.address, fromBlock: 0, topics });
+    const [event] = await readEvents(client, { address: await registry.line(), fromBlock: 0, topics });
     if (event === undefined) throw new ConcordatError('NOT_FOUND', `epoch ${epoch} is not on chain`, { epoch });
-    const call = await readRegistryCall(client, registry.address, event.txHash);
+    const call = await readRegistryCall(client, event.address, event.txHash);
     return call.method === 'anchor' ? call.witnessSignatures : [];
   }
 

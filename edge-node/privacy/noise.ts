@@ -7,7 +7,7 @@ import type { Task } from '../../protocol/learning/task.ts';
 import { shapeOf } from '../../protocol/learning/vector.ts';
 import type { FillRandom } from '../../protocol/secagg/block.ts';
 
-/** @param fillRandom the system's CSPRNG: whoever knows the bytes knows the noise */
+/** @param fillRandom a stream of the attempt's seed: whoever knows the bytes knows the noise */
 export function noiseOf(
   task: Task,
   contract: DataContract,

@@ -1,13 +1,12 @@
 // One payload per attempt, for ever: an attempt is journaled before it is sealed, and what was sealed is what is re-sent.
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { keyOf, type Store } from '../../engines/store/store.ts';
-import { type Hex, toHex } from '../../protocol/bytes.ts';
 import { decodeCbor, encodeCbor } from '../../protocol/codec.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { LIMITS } from '../../protocol/params.ts';
+import { attemptContext, type SealContext } from '../../protocol/secagg/attempt.ts';
 import type { PayloadFiles, StoredPayload } from './payload-files.ts';
-import type { SealContext, SealedUpdate, Sealer, SealRequest } from './seal.ts';
+import type { SealedUpdate, Sealer, SealRequest } from './seal.ts';
 
 /** What the journal needs of a store: `write` is atomic and on disk when it resolves. */
 export type SealJournal = Pick<Store, 'get' | 'write' | 'list'>;
@@ -56,7 +55,7 @@ export function createOneTimeSealer({ sealer, journal, files }: OneTimeSealerPar
     if (written === undefined) return undefined;
     const entry = decodeCbor(written, entrySchema, MAX_ENTRY_BYTES);
     const { round, attempt } = context;
-    if (entry.context !== contextHash(context)) {
+    if (entry.context !== attemptContext(context)) {
       throw new ConcordatError('STATE_CORRUPT', `attempt ${attempt} of round ${round} was sealed in another context`);
     }
     if (entry.sealed === undefined) {
@@ -78,7 +77,7 @@ export function createOneTimeSealer({ sealer, journal, files }: OneTimeSealerPar
     const before = await recall(request);
     if (before !== undefined) return before;
     const key = keyOf(BUCKET, request.round, request.attempt);
-    const context = contextHash(request);
+    const context = attemptContext(request);
     await journal.write([{ put: key, value: encodeCbor({ v: 1, context }) }]);
     const { round, attempt } = request;
     // the payload is on disk before the journal says so: a kill in between burns the attempt
@@ -108,14 +107,4 @@ export function createOneTimeSealer({ sealer, journal, files }: OneTimeSealerPar
       return 1 + rows.reduce((last, { key }) => Math.max(last, Number(key.split('/').at(-1))), 0);
     },
   };
-}
-
-/** A journal that outlived its chain (a development chain restarted) must not pass for the new one's. */
-function contextHash(context: SealContext): Hex {
-  const { chainId, ledger, round, attempt, dealer, seed } = context;
-  return toHex(
-    createHash('sha256')
-      .update(encodeCbor([chainId, ledger, round, attempt, dealer, seed]))
-      .digest(),
-  );
 }

@@ -4,19 +4,14 @@ import { sealShare, systemRandom } from '../../engines/keys/sealing.ts';
 import type { Ring } from '../../engines/ring/ring.ts';
 import { fromHex, type Hex, toHex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
+import type { SealContext } from '../../protocol/secagg/attempt.ts';
 import { type FillRandom, RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
 import { blocksFor, checkValues, type PackingProfile, requireFits } from '../../protocol/secagg/packing.ts';
 import { payloadHeader } from '../../protocol/secagg/payload.ts';
 import { PACKED_WORDS_PER_BLOCK, packResidues } from '../../protocol/secagg/residue-bits.ts';
 import { CBD_POLYNOMIAL_BYTES, sampleCbd } from '../../protocol/secagg/sampling.ts';
 import { checkThreshold, encodeShare, shareSecret } from '../../protocol/secagg/shamir.ts';
-import {
-  SEALED_SHARE_BYTES,
-  type ShareContext,
-  sealedShareHash,
-  shareAssociatedData,
-  sharesRoot,
-} from '../../protocol/secagg/shares.ts';
+import { SEALED_SHARE_BYTES, sealedShareHash, shareAssociatedData, sharesRoot } from '../../protocol/secagg/shares.ts';
 
 /** A key-holder as registered on chain. */
 export interface Recipient {
@@ -26,11 +21,11 @@ export interface Recipient {
   readonly publicKey: Uint8Array;
 }
 
-/** What a sealed update is for; with the payload's hash it becomes the shares' associated data. */
-export type SealContext = Omit<ShareContext, 'payloadHash'> & {
-  /** The round's seed, from RoundOpened. */
-  readonly seed: Hex;
-};
+/** What a payload's bytes depend on beside its values: s, and e_k block after block. */
+export interface PayloadRandom {
+  readonly secret: FillRandom;
+  readonly errors: FillRandom;
+}
 
 export interface SealRequest extends SealContext {
   /** As the task names it. */
@@ -42,7 +37,12 @@ export interface SealRequest extends SealContext {
   /** All registered key-holders, in order, with the keys that stood when the round opened. */
   readonly keyHolders: readonly Recipient[];
   readonly threshold: number;
+  /** Of the attempt's seed, so that the payload can be replayed; drawn from the CSPRNG and forgotten without. */
+  readonly payloadRandom?: PayloadRandom;
 }
+
+/** What of a request the payload is made of. */
+export type PayloadRequest = Pick<SealRequest, 'seed' | 'packing' | 'values'>;
 
 /** What is left to send once the payload's bytes are written. */
 export interface SealedUpdate {
@@ -72,10 +72,11 @@ export function createSealer(parts: { readonly ring: Ring; readonly random?: Fil
       checkRecipients(request.keyHolders, request.threshold);
       requireFits(request.dealers, request.packing);
       checkValues(request.values, request.packing);
+      const { payloadRandom = { secret: random, errors: random } } = request;
       const secret = new Int32Array(RING_DEGREE);
       try {
-        drawSecret(secret, random);
-        const hash = sealPayload(ring, request, secret, random, write);
+        drawSecret(secret, payloadRandom.secret);
+        const hash = sealPayload(ring, request, secret, payloadRandom.errors, write);
         const sealedShares = sealShares(request, hash, secret, random);
         return { payloadHash: hash, sealedShares, sharesRoot: sharesRoot(sealedShares.map(sealedShareHash)) };
       } finally {
@@ -83,6 +84,28 @@ export function createSealer(parts: { readonly ring: Ring; readonly random?: Fil
       }
     },
   };
+}
+
+/**
+ * The payload again, without shares. Only for the very values that were sealed before: other ones under the same randomness
+ * would give both away.
+ * @returns its hash
+ * @throws ConcordatError VALUE_OUT_OF_RANGE
+ */
+export function resealPayload(
+  ring: Ring,
+  request: PayloadRequest,
+  random: PayloadRandom,
+  write: (part: Uint8Array) => void,
+): Hex {
+  checkValues(request.values, request.packing);
+  const secret = new Int32Array(RING_DEGREE);
+  try {
+    drawSecret(secret, random.secret);
+    return sealPayload(ring, request, secret, random.errors, write);
+  } finally {
+    secret.fill(0);
+  }
 }
 
 function checkRecipients(keyHolders: readonly Recipient[], threshold: number): void {
@@ -103,9 +126,9 @@ function drawSecret(secret: Int32Array, random: FillRandom): void {
 /** @returns the payload's hash */
 function sealPayload(
   ring: Ring,
-  request: SealRequest,
+  request: PayloadRequest,
   secret: Int32Array,
-  random: FillRandom,
+  errors: FillRandom,
   write: (part: Uint8Array) => void,
 ): Hex {
   const { packing } = request;
@@ -127,7 +150,7 @@ function sealPayload(
       const part = values.subarray(0, count * packing.valuesPerBlock);
       copyValues(request.values, firstBlock * packing.valuesPerBlock, part);
       const out = residues.subarray(0, count * RESIDUES_PER_BLOCK);
-      ring.seal({ seed, secret, packing, values: part, fillRandom: random, firstBlock, out });
+      ring.seal({ seed, secret, packing, values: part, fillRandom: errors, firstBlock, out });
       const packed = words.subarray(0, count * PACKED_WORDS_PER_BLOCK);
       packResidues(out, packed);
       emit(new Uint8Array(packed.buffer, packed.byteOffset, packed.byteLength));

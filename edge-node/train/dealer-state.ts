@@ -17,11 +17,13 @@ export interface DealerStateParts {
   readonly store: Pick<Store, 'list' | 'write'>;
   readonly ledger: Pick<RoundLedger, 'roundOf' | 'commitOf' | 'setOf'>;
   readonly dealer: Hex;
+  /** Each task has its own. */
+  readonly taskHash: Hex;
 }
 
-const BUCKET = 'dealer-state'; // round, attempt -> state file
+const BUCKET = 'dealer-state'; // task, round, attempt -> state file
 
-export function createDealerStates({ store, ledger, dealer }: DealerStateParts): DealerStates {
+export function createDealerStates({ store, ledger, dealer, taskHash }: DealerStateParts): DealerStates {
   async function counted(round: number, attempt: number): Promise<boolean> {
     if ((await ledger.roundOf(round))?.status !== 'published') return false;
     if ((await ledger.commitOf(round, dealer))?.attempt !== attempt) return false;
@@ -31,12 +33,12 @@ export function createDealerStates({ store, ledger, dealer }: DealerStateParts):
   return {
     async write(round, attempt, state) {
       const value = encodeState(state);
-      if (value !== undefined) await store.write([{ put: keyOf(BUCKET, round, attempt), value }]);
+      if (value !== undefined) await store.write([{ put: keyOf(BUCKET, taskHash, round, attempt), value }]);
     },
     async before(round, parameters) {
-      const rows = (await store.list(`${BUCKET}/`)).reverse();
+      const rows = (await store.list(`${BUCKET}/${taskHash}/`)).reverse();
       for (const [i, { key, value }] of rows.entries()) {
-        const [from = 0, attempt = 0] = key.split('/').slice(1).map(Number);
+        const [from = 0, attempt = 0] = key.split('/').slice(2).map(Number);
         if (from >= round || !(await counted(from, attempt))) continue;
         const older = rows.slice(i + 1);
         if (older.length > 0) await store.write(older.map((row) => ({ del: row.key })));

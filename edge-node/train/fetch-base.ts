@@ -17,12 +17,24 @@ export interface RoundBase extends Model {
 }
 export type FetchBase = (hash: Hex) => Promise<RoundBase>;
 
+/** Of a transcript's blobs, by their sha256. */
+export type BlobReader = (hash: Hex) => Promise<Uint8Array>;
+
+export const blobsOf =
+  (coordinatorUrl: string): BlobReader =>
+  (hash) =>
+    request(`${coordinatorUrl}/v1/bundle/blobs/${hash.slice(2)}`);
+
 /** @throws ConcordatError MODEL_MISMATCH when the coordinator sends anything else, TIMED_OUT */
-export function createBaseFetcher(coordinatorUrl: string, task: Task, contract: DataContract): FetchBase {
+export const createBaseFetcher = (coordinatorUrl: string, task: Task, contract: DataContract): FetchBase =>
+  createBaseReader(blobsOf(coordinatorUrl), task, contract);
+
+/** @throws ConcordatError MODEL_MISMATCH when a blob is not what its hash says */
+export function createBaseReader(read: BlobReader, task: Task, contract: DataContract): FetchBase {
   const layout = layoutOf(task, featureCount(contract));
   const { dealersReadState = false } = strategyOf(task);
   const blob = async (hash: Hex): Promise<Uint8Array> => {
-    const bytes = await request(`${coordinatorUrl}/v1/bundle/blobs/${hash.slice(2)}`);
+    const bytes = await read(hash);
     if (toHex(sha256(bytes)) === hash) return bytes;
     throw new ConcordatError('MODEL_MISMATCH', 'the coordinator sent another file');
   };

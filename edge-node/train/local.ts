@@ -3,13 +3,18 @@ import { createTrainer } from '../../engines/tensor/train.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import type { DataContract } from '../../protocol/learning/data-contract.ts';
 import { featureCount, featurise, labelsOf } from '../../protocol/learning/features.ts';
-import { histogramOf, type ScoreHistogram } from '../../protocol/learning/metrics.ts';
 import { strategyOf } from '../../protocol/learning/strategies/registry.ts';
 import type { StrategyState } from '../../protocol/learning/strategies/strategy.ts';
 import type { Task } from '../../protocol/learning/task.ts';
-import { type IntegerUpdate, quantise, type Vector, weightFraction } from '../../protocol/learning/update.ts';
+import {
+  type Counted,
+  type IntegerUpdate,
+  quantise,
+  type Vector,
+  weightFraction,
+} from '../../protocol/learning/update.ts';
 import type { Row } from '../../protocol/learning/validate-row.ts';
-import { shapeOf, vectorOf } from '../../protocol/learning/vector.ts';
+import { countedOf, shapeOf, vectorOf } from '../../protocol/learning/vector.ts';
 import type { FillRandom } from '../../protocol/secagg/block.ts';
 import type { ConsentedRecord } from '../data/gate.ts';
 import type { RoundBase } from './fetch-base.ts';
@@ -24,7 +29,7 @@ export interface LocalTraining {
   readonly records: readonly ConsentedRecord[];
   /** The committed seed of this dealer, round and attempt: it decides the shuffles. */
   readonly seed: Uint8Array;
-  /** The system's CSPRNG. */
+  /** A stream of the attempt's seed. */
   readonly fillRandom: FillRandom;
   /** Called after each epoch, from 1. */
   readonly onEpoch?: (epoch: number) => void;
@@ -36,14 +41,13 @@ export interface LocalResult {
   readonly vector: Vector;
   /** To be kept for the next round, if this attempt counts. */
   readonly dealerState: StrategyState;
-  /** Scores of the *base* model over the same records: what the federation's accuracy is computed from. */
-  readonly histogram: ScoreHistogram;
+  /** How the *base* model does over the same records: what the federation's accuracy is computed from. */
+  readonly counted: Counted;
   readonly recordCount: number;
-  readonly positiveCount: number;
 }
 
 /**
- * Deterministic but for what a strategy draws from `fillRandom`: the same input gives the same bits, so a round can be replayed.
+ * Deterministic: the same input, and the same bytes from `fillRandom`, give the same bits, so a round can be replayed.
  * @throws ConcordatError COHORT_TOO_SMALL without a record, TRAINING_DIVERGED, MODEL_MISMATCH, TENSOR_BACKEND_WRONG,
  * VALUE_OUT_OF_RANGE
  */
@@ -69,16 +73,13 @@ export async function trainLocally(input: LocalTraining): Promise<LocalResult> {
     ...(onEpoch && { onEpoch }),
   });
   const vector = vectorOf(task, width);
-  const [{ length: bins }] = vector.evaluation; // none when the strategy sends its own counts
-  const scores = bins > 0 ? trainer.score(base.weights, features) : [];
-  const histogram = histogramOf(scores, labels, bins);
+  const counted = countedOf(vector, () => trainer.score(base.weights, features), labels);
   return {
-    update: quantise(contribution.parts, histogram, vector),
+    update: quantise(contribution.parts, counted, vector),
     vector,
     dealerState: contribution.dealerState,
-    histogram,
+    counted,
     recordCount: rows.length,
-    positiveCount: labels.reduce((sum, label) => sum + label, 0),
   };
 }
 

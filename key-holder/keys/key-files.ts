@@ -1,8 +1,7 @@
 // Private sealing keys on disk: one file per epoch, there before its public key is registered, overwritten when erased.
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, unlink } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../../kit/files.ts';
+import { eraseFile, syncFolder, writeFileAtomic } from '../../kit/files.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 
 export interface KeyFiles {
@@ -12,10 +11,7 @@ export interface KeyFiles {
   read(epoch: number): Promise<Uint8Array | undefined>;
   /** On disk, name and all, when it resolves. @throws ConcordatError CONFLICT when the epoch has a key already */
   write(epoch: number, seed: Uint8Array): Promise<void>;
-  /**
-   * Overwritten, then gone. Where the medium keeps old versions of its own (a copy-on-write file system, a snapshot, a worn
-   * flash block), what it keeps is out of our reach.
-   */
+  /** As `eraseFile` does. */
   erase(epoch: number): Promise<void>;
 }
 
@@ -25,7 +21,7 @@ const KEY_FILE = /^(\d+)\.key$/;
 /** Takes over the folder: what a kill left half written is erased. */
 export async function openKeyFiles(directory: string): Promise<KeyFiles> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  for (const name of await readdir(directory)) if (!KEY_FILE.test(name)) await eraseFile(directory, name);
+  for (const name of await readdir(directory)) if (!KEY_FILE.test(name)) await eraseFile(join(directory, name));
   const nameOf = (epoch: number) => `${epoch}.key`;
 
   async function read(epoch: number): Promise<Uint8Array | undefined> {
@@ -52,33 +48,6 @@ export async function openKeyFiles(directory: string): Promise<KeyFiles> {
       await writeFileAtomic(join(directory, nameOf(epoch)), seed, 0o600);
       await syncFolder(directory);
     },
-    erase: (epoch) => eraseFile(directory, nameOf(epoch)),
+    erase: (epoch) => eraseFile(join(directory, nameOf(epoch))),
   };
-}
-
-async function eraseFile(directory: string, name: string): Promise<void> {
-  const path = join(directory, name);
-  const handle = await open(path, 'r+').catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT') return undefined;
-    throw cause;
-  });
-  if (handle === undefined) return;
-  try {
-    const { size } = await handle.stat();
-    await handle.write(randomBytes(size), 0, size, 0);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await unlink(path);
-  await syncFolder(directory);
-}
-
-async function syncFolder(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

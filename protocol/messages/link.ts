@@ -23,6 +23,8 @@ export const linkMessage = z.discriminatedUnion('type', [helloMessage, declineMe
 
 export type CoordinatorEvent =
   | { readonly type: 'welcome'; readonly party: string }
+  /** Its rounds will open: GET /v1/tasks/<hash>, for whoever wants to look at it ahead of them. */
+  | { readonly type: 'task-taken'; readonly task: Hex }
   | { readonly type: 'round-opened'; readonly round: number }
   | { readonly type: 'upload-admitted'; readonly round: number; readonly dealer: string; readonly bytes: number }
   /** The dealer's update is not in the round's sum. */

@@ -20,6 +20,14 @@ const genesis = z.strictObject({
   relyingParty: z.strictObject({ rpId: z.string().max(253), origins: z.array(z.string().max(300)).min(1).max(16) }),
 });
 
+/** `task`: a later task of the same federation, as `genesis` names the first one. Before any entry of its rounds. */
+const task = z.strictObject({
+  type: z.literal('task'),
+  task: hashField,
+  dataContract: hashField,
+  initialModel: hashField,
+});
+
 /** `consent`: the operations a witness co-signed for one epoch of one dealer (blob: CBOR list). */
 const consent = z.strictObject({
   type: z.literal('consent'),
@@ -95,6 +103,7 @@ const failed = z.strictObject({ type: z.literal('failed'), round: roundField, re
 
 export const entryBody = z.discriminatedUnion('type', [
   genesis,
+  task,
   consent,
   upload,
   vouch,
@@ -110,7 +119,7 @@ export type EntryBody = z.infer<typeof entryBody>;
 const entrySchema = z.strictObject({ v: z.literal('concordat/1/entry'), seq: count, prev: hashField, body: entryBody });
 export type Entry = z.infer<typeof entrySchema>;
 
-const MAX_ENTRY_BYTES = 1_048_576;
+export const MAX_ENTRY_BYTES = 1_048_576;
 export const GENESIS_PREV: Hex = `0x${'00'.repeat(32)}`;
 
 export function encodeEntry(seq: number, prev: Hex, body: EntryBody): { bytes: Uint8Array; hash: Hex } {

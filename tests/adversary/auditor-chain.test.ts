@@ -82,13 +82,13 @@ describe('the command line', () => {
     const { text, exitCode } = await audit(
       ...['--rpc', chain.rpcUrl, '--federation', federation, '--bundle', join(out, 'bundle'), '--json', json],
     );
-    expect(text).toMatch(/All 17 checks hold\.\n$/);
+    expect(text).toMatch(/All 18 checks hold\.\n$/);
     expect(exitCode).toBe(0);
     const report = JSON.parse(await readFile(json, 'utf8')) as Report;
     expect([report.formatVersion, report.federation, report.checksRun, report.checksFailed]).toEqual([
       'concordat/1/audit-report',
       federation,
-      17,
+      18,
       0,
     ]);
   });
@@ -130,7 +130,7 @@ describe('the command line', () => {
     const before = await hash();
     const { text, exitCode } = await audit('verify', '--out', out);
     expect(text).toContain('the chain was started from');
-    expect(text).toMatch(/All 17 checks hold\.\n$/);
+    expect(text).toMatch(/All 18 checks hold\.\n$/);
     expect(exitCode).toBe(0);
     expect(await hash()).toBe(before);
   });

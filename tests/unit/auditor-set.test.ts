@@ -5,7 +5,15 @@ import type { ChainEvent } from '../../auditor/history.ts';
 import { sha256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
 import { canonicalJson } from '../../protocol/learning/canonical-json.ts';
 import type { TaskDocument } from '../../protocol/learning/task.ts';
-import { bodyOf, changeBodies, copyOf, evidenceOf, putBlob, type RawEvidence } from '../helpers/audit/raw-evidence.ts';
+import {
+  bodyOf,
+  changeBodies,
+  changeEvents,
+  copyOf,
+  evidenceOf,
+  putBlob,
+  type RawEvidence,
+} from '../helpers/audit/raw-evidence.ts';
 import { taskText } from '../helpers/audit/small-task.ts';
 import { syntheticFederation } from '../helpers/audit/synthetic-federation.ts';
 
@@ -19,6 +27,7 @@ async function failures(size: number, change: Partial<TaskDocument>, minCohort =
   const raw = copyOf(honest);
   const task = putBlob(raw, utf8ToBytes(canonicalJson({ ...JSON.parse(taskText), ...change })));
   changeBodies(raw, 'genesis', () => ({ task }));
+  changeEvents(raw, 'RoundOpened', () => ({ taskHash: task }));
   const dealers = Array.from({ length: size }, (_, i) => toHex(sha256(Uint8Array.of(i >> 8, i)).slice(12))).sort();
   const first = raw.history.events.find((event) => event.name === 'Committed');
   const events = raw.history.events.flatMap((event): ChainEvent[] => {

@@ -141,10 +141,11 @@ describe('a set on chain with a commit that no upload came for', () => {
       ledger: {
         ...ledger,
         roundCount: async () => ROUND,
-        roundOf: async () => ({ status: 'finalised' }),
+        roundOf: async () => ({ status: 'finalised', taskHash: setHash }),
         failRound: async (_: number, reason: string) => failed.push(reason),
       },
       federation: { parameters: async () => ({ keyHolderThreshold: 2 }), keyHolders: async () => [] },
+      task: { hash: setHash },
       uploads: store,
       transcript,
       log: SILENT,

@@ -19,7 +19,14 @@ function historyOf(epsilon: number, rounds: number): Promise<RawEvidence> {
   const text = canonicalJson({
     ...JSON.parse(taskText),
     rounds: PLANNED,
-    strategy: { name: 'dp-fedsgd', learningRate: 0.5, momentum: 0, sumRange: 16, evaluationShare: 0.5 },
+    strategy: {
+      name: 'dp-fedsgd',
+      learningRate: 0.5,
+      momentum: 0,
+      averageDecay: 0.5,
+      sumRange: 16,
+      evaluationShare: 0.5,
+    },
     privacy: { ...BUDGET, epsilon },
   });
   return roundsWithoutConsent(parseTask(text), text, rounds);

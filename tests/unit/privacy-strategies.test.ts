@@ -6,7 +6,7 @@ import { eigenSystem } from '../../protocol/learning/privacy/eigen.ts';
 import { consistentCounts } from '../../protocol/learning/privacy/noisy-counts.ts';
 import { createPrng } from '../../protocol/learning/prng.ts';
 import { strategyOf } from '../../protocol/learning/strategies/registry.ts';
-import { NO_STATE, type StrategyState } from '../../protocol/learning/strategies/strategy.ts';
+import { NO_STATE, type ServerStep, type StrategyState } from '../../protocol/learning/strategies/strategy.ts';
 import type { TaskDocument } from '../../protocol/learning/task.ts';
 import { decodeSums } from '../../protocol/learning/update.ts';
 import { shapeOf, vectorOf } from '../../protocol/learning/vector.ts';
@@ -47,7 +47,14 @@ test('dp-fedsgd learns under a budget, with momentum and without', async () => {
   const plain = fedSgdTask({ samplingRate: 0.3, noiseMultiplier: 2 });
   const momentum: TaskDocument = {
     ...plain,
-    strategy: { name: 'dp-fedsgd', learningRate: 0.3, momentum: 0.8, sumRange: 64, evaluationShare: 0.25 },
+    strategy: {
+      name: 'dp-fedsgd',
+      learningRate: 0.3,
+      momentum: 0.8,
+      averageDecay: 0,
+      sumRange: 64,
+      evaluationShare: 0.25,
+    },
   };
   const scores = await Promise.all(
     [plain, momentum].map(async (task) => aucOf(task, (await train(task, 15, 'sgd')).base)),
@@ -64,16 +71,25 @@ test('dp-ridge finds nearly the best line in one round', async () => {
 
 test('without noise worth the name, a step is the mean clipped gradient and the counts are the counts', async () => {
   // 600 customers that pull one way: over a range of 64 clip norms they would be cut off
-  const wide = { name: 'dp-fedsgd', learningRate: 1, momentum: 0, sumRange: 512, evaluationShare: 0.25 } as const;
+  const wide = {
+    name: 'dp-fedsgd',
+    learningRate: 1,
+    momentum: 0,
+    averageDecay: 0,
+    sumRange: 512,
+    evaluationShare: 0.25,
+  } as const;
   const task = fedSgdTask({ samplingRate: 1, noiseMultiplier: 0.1, honestDealers: 1 }, { rounds: 1, strategy: wide });
   const base = new Float32Array(FEATURES + 1);
-  const { weights, histogram } = await runRound({
+  const { weights, measured } = await runRound({
     task,
     features: FEATURES,
     dealers: DEALERS,
     base,
     fillRandom: seededFill('s'),
   });
+  if (measured.type !== 'binary') throw new Error('another type');
+  const { histogram } = measured;
   const trainer = await createTrainer(task, FEATURES);
   const sums = DEALERS.map((rows) =>
     trainer.clippedSum({ weights: base, ...rows, clipNorm: 1, unitsPerGradient: 2 ** 20 }),
@@ -167,4 +183,66 @@ test('eigenvalues and eigenvectors put a symmetric matrix together again, of eit
       .map(({ value }) => value)
       .toSorted(),
   ).toEqual([-3, 0, 3, 3]);
+});
+
+test('averaging: the iterates are those of plain descent, the published model is their running average', () => {
+  const settings = { name: 'dp-fedsgd', learningRate: 0.5, momentum: 0.5, sumRange: 64, evaluationShare: 0 } as const;
+  const taskOf = (averageDecay: number) => fedSgdTask({ samplingRate: 1 }, { strategy: { ...settings, averageDecay } });
+  const [plain, averaged] = [taskOf(0), taskOf(0.9)];
+  const prng = createPrng(new Uint8Array(4), 'sums');
+  const start = { weights: new Float32Array(FEATURES + 1), state: NO_STATE };
+  let [iterate, published]: [ServerStep, ServerStep] = [start, start];
+  let average = Float64Array.from(start.weights);
+  for (let round = 0; round < 20; round++) {
+    const sums = [Float64Array.from(start.weights, () => prng.unit() * 2_000 - 1_000), new Float64Array()];
+    const next = (task: TaskDocument, { weights: base, state }: ServerStep) =>
+      strategyOf(task).step({ shape: shapeOf(task, FEATURES), base, state, sums, dealers: 3, totalWeightFraction: 1 });
+    [iterate, published] = [next(plain, iterate), next(averaged, published)];
+    average = average.map((x, i) => 0.9 * x + 0.1 * (iterate.weights[i] ?? 0));
+    published.state.iterate?.forEach((x, i) => {
+      expect(Math.abs(x - (iterate.weights[i] ?? 0))).toBeLessThan(1e-4);
+    });
+    published.weights.forEach((x, i) => {
+      expect(Math.abs(x - (average[i] ?? 0))).toBeLessThan(1e-4);
+    });
+  }
+  expect(iterate.state.iterate).toBeUndefined();
+});
+
+test('averaging: gradients are taken at the iterate, counts are of the published model', async () => {
+  const strategy = { name: 'dp-fedsgd', learningRate: 1, momentum: 0, averageDecay: 0.9, sumRange: 512 } as const;
+  const task = fedSgdTask(
+    { samplingRate: 1, noiseMultiplier: 0.1, honestDealers: 1 },
+    { rounds: 1, strategy: { ...strategy, evaluationShare: 0.25 } },
+  );
+  expect(strategyOf(task).dealersReadState).toBe(true);
+  const base = new Float32Array(FEATURES + 1).fill(9); // scores near 0 or 1
+  const state = { iterate: new Float64Array(FEATURES + 1) };
+  const trainer = await createTrainer(task, FEATURES);
+  const [rows] = DEALERS;
+  if (rows === undefined) throw new Error('no dealer');
+  const { parts } = await strategyOf(task).contribute({
+    ...rows,
+    shape: shapeOf(task, FEATURES),
+    base,
+    serverState: state,
+    dealerState: NO_STATE,
+    weightFraction: 1,
+    seed: new Uint8Array(32),
+    fillRandom: seededFill('averaging'),
+    trainer,
+  });
+  const { levelsPerClip = 1, levelsPerCount = 1 } = strategyOf(task).release?.(shapeOf(task, FEATURES)) ?? {};
+  const zero = trainer.clippedSum({
+    weights: Float32Array.from(state.iterate),
+    ...rows,
+    clipNorm: 1,
+    unitsPerGradient: 1e6,
+  });
+  parts[0]?.forEach((level, i) => {
+    expect(Math.abs(level / levelsPerClip - (zero.sum[i] ?? 0) / 1e6)).toBeLessThan(0.1);
+  });
+  const inBin = (bin: number) => ((parts[1]?.[bin] ?? 0) + (parts[1]?.[10 + bin] ?? 0)) / levelsPerCount;
+  expect(inBin(5)).toBeLessThan(30); // where the zero model has everybody
+  expect(inBin(0) + inBin(9)).toBeGreaterThan(500);
 });

@@ -12,7 +12,8 @@ import { NO_PRIVACY_CAP } from '../../protocol/consent/policy.ts';
 import type { DataContract } from '../../protocol/learning/data-contract.ts';
 import { createAccountant } from '../../protocol/learning/privacy/accountant.ts';
 import { type EarlierRound, epsilonAfterNextRound } from '../../protocol/learning/privacy/ledger.ts';
-import { parseTask, type Task, type TaskDocument } from '../../protocol/learning/task.ts';
+import { type DenseModel, parseTask, type Task, type TaskDocument } from '../../protocol/learning/task.ts';
+import { denseOf } from '../helpers/dense.ts';
 import { BUDGET, fedSgdTask, ridgeTask, systemFill } from './privacy-world.ts';
 
 const parse = (document: TaskDocument): Task => parseTask(JSON.stringify(document));
@@ -31,7 +32,7 @@ test('both strategies are read with a budget', () => {
 });
 
 const FEDAVG = { name: 'fedavg', localEpochs: 1, batchSize: 8, learningRate: 0.01 } as const;
-const model = (more: Partial<TaskDocument['model']>) => ({ ...fedSgdTask().model, ...more });
+const model = (more: Partial<DenseModel>) => ({ ...denseOf(fedSgdTask()), ...more });
 
 test.each<[string, TaskDocument, string]>([
   ['a budget without noise', fedSgdTask({}, { strategy: FEDAVG }), 'privacy.mode'],

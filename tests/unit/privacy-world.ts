@@ -5,7 +5,7 @@ import { createNoise } from '../../protocol/learning/privacy/noise.ts';
 import { createPrng } from '../../protocol/learning/prng.ts';
 import { serverStep } from '../../protocol/learning/server-optimiser.ts';
 import { strategyOf } from '../../protocol/learning/strategies/registry.ts';
-import { NO_STATE, type StrategyState } from '../../protocol/learning/strategies/strategy.ts';
+import { type Labels, NO_STATE, type StrategyState } from '../../protocol/learning/strategies/strategy.ts';
 import type { TaskDocument } from '../../protocol/learning/task.ts';
 import {
   addNoise,
@@ -20,7 +20,7 @@ import type { FillRandom } from '../../protocol/secagg/block.ts';
 
 export interface DealerRows {
   readonly features: Float32Array;
-  readonly labels: Uint8Array;
+  readonly labels: Labels;
 }
 
 export interface RoundInput {
@@ -33,8 +33,6 @@ export interface RoundInput {
   /** Planted fault: what each dealer's noise variance is multiplied by. */
   readonly noiseFactor?: number;
 }
-
-const NO_HISTOGRAM = { negatives: new Uint32Array(), positives: new Uint32Array() };
 
 /** Levels of a stream that a seed decides: for tests that must come out the same every time. */
 export function seededFill(seed: string): FillRandom {
@@ -68,7 +66,7 @@ export async function openedSum(input: RoundInput): Promise<Uint32Array> {
       fillRandom,
       trainer,
     });
-    const levels = addNoise(quantise(parts, NO_HISTOGRAM, vector), vector, noise);
+    const levels = addNoise(quantise(parts, [[], []], vector), vector, noise);
     encodeUpdate(levels, vector).values.forEach((value, i) => {
       sum[i] = (sum[i] ?? 0) + value;
     });
@@ -78,7 +76,7 @@ export async function openedSum(input: RoundInput): Promise<Uint32Array> {
 
 export async function runRound(input: RoundInput) {
   const { task, features, dealers, base, state = NO_STATE } = input;
-  const { sums, histogram } = decodeSums(await openedSum(input), vectorOf(task, features), dealers.length);
+  const { sums, measured } = decodeSums(await openedSum(input), vectorOf(task, features), dealers.length);
   const records = dealers.map(({ labels }) => labels.length);
   const next = serverStep(task, {
     shape: shapeOf(task, features),
@@ -88,7 +86,7 @@ export async function runRound(input: RoundInput) {
     dealers: dealers.length,
     totalWeightFraction: totalWeightFraction(records, task.update.weightBound),
   });
-  return { ...next, sums, histogram };
+  return { ...next, sums, measured };
 }
 
 type Dp = Extract<TaskDocument['privacy'], { mode: 'dp' }>;
@@ -126,7 +124,7 @@ export function fedSgdTask(privacy: Partial<Dp> = {}, more: Partial<TaskDocument
       positiveWeight: 1,
       l2: 0,
     },
-    strategy: { name: 'dp-fedsgd', learningRate: 1, momentum: 0, sumRange: 64, evaluationShare: 0.25 },
+    strategy: { name: 'dp-fedsgd', learningRate: 1, momentum: 0, averageDecay: 0, sumRange: 64, evaluationShare: 0.25 },
     rounds: 10,
     update: { clipNorm: terms.clipNorm, valueBits: 16, packing: '3x26', weightBound: 4_096 },
     privacy: terms,
@@ -139,7 +137,7 @@ export function ridgeTask(privacy: Partial<Dp> = {}, sumRange = 64): TaskDocumen
   return {
     ...task,
     model: { ...task.model, loss: 'squared' },
-    strategy: { name: 'dp-ridge', sumRange },
+    strategy: { name: 'dp-ridge', sumRange, momentWeight: 1, penalty: 2 },
     rounds: 1,
   };
 }

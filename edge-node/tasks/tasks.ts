@@ -1,0 +1,163 @@
+// The tasks of this dealer: the one that it was started with, and those that its policy allows. What it takes part in a round with
+// is made per task.
+import type { EarlierRounds } from '../../engines/chain/earlier-rounds.ts';
+import type { RoundLedger, RoundRecord } from '../../engines/chain/round-ledger.ts';
+import type { Log } from '../../kit/log.ts';
+import type { Hex } from '../../protocol/bytes.ts';
+import { ConcordatError, type ErrorCode } from '../../protocol/errors.ts';
+import type { DataContract } from '../../protocol/learning/data-contract.ts';
+import { featureCount } from '../../protocol/learning/features.ts';
+import { layoutOf, parameterCount } from '../../protocol/learning/model.ts';
+import type { ConsentGate } from '../data/gate.ts';
+import type { RoundParts } from '../round.ts';
+import type { TaskDocuments, TaskPair } from './documents.ts';
+import { type AcceptPolicy, refusalOf, roundRefusalOf } from './policy.ts';
+
+/** What differs from task to task. */
+export interface TaskParts
+  extends Pick<RoundParts, 'task' | 'contract' | 'requirement' | 'dealerStates' | 'fetchBase'> {
+  readonly signFingerprint: (round: number, aggregateHash: Hex) => Promise<void>;
+}
+
+export type Verdict = { readonly parts: TaskParts & Pick<RoundParts, 'gate'> } | { readonly refused: string };
+
+export type Judged = Pick<RoundRecord, 'taskHash' | 'epsilonAfterMilli'>;
+
+/** As the dealer and anyone who asks may see it. */
+export interface TaskStanding {
+  readonly hash: Hex;
+  /** Unknown when its documents cannot be read. */
+  readonly id?: string;
+  readonly accepted: boolean;
+  /** Why not. */
+  readonly reason?: string;
+}
+
+export interface EdgeTasks {
+  /** @throws ConcordatError TIMED_OUT and the like: nothing is decided yet */
+  judge(round: number, record: Judged): Promise<Verdict>;
+  /** Before any round of it opens. */
+  consider(taskHash: Hex): Promise<void>;
+  /** Of a round this dealer took part in, whatever its policy says by now. */
+  signFingerprint(taskHash: Hex, round: number, aggregateHash: Hex): Promise<void>;
+  /** Of the task that the node was started with. */
+  readonly first: TaskParts;
+  accepted(): readonly TaskParts[];
+  standings(): readonly TaskStanding[];
+}
+
+export interface EdgeTasksParts {
+  readonly first: TaskPair;
+  /** Without one nothing but the first task is accepted. */
+  readonly policy: AcceptPolicy | undefined;
+  readonly documents: TaskDocuments;
+  readonly partsOf: (pair: TaskPair) => TaskParts;
+  /** Reads the records by this contract. @throws ConcordatError DATA_BREAKS_CONTRACT and the like */
+  readonly gateOf: (contract: DataContract) => Promise<ConsentGate>;
+  readonly earlierRounds: EarlierRounds;
+  readonly ledger: Pick<RoundLedger, 'commitOf'>;
+  readonly dealer: Hex;
+  readonly log: Log;
+}
+
+/** What is wrong with the task or its contract, and stays so. */
+const FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'TASK_REFUSED',
+  'TASK_INVALID',
+  'CONTRACT_INVALID',
+  'DATA_BREAKS_CONTRACT',
+]);
+
+const FIRST_ONLY = 'this dealer accepts no task but the one that it was started with';
+
+export async function openEdgeTasks(parts: EdgeTasksParts): Promise<EdgeTasks> {
+  const { first, policy, documents, log } = parts;
+  const made = new Map<Hex, TaskParts>();
+  const standings = new Map<Hex, TaskStanding>();
+
+  function partsOf(pair: TaskPair): TaskParts {
+    const known = made.get(pair.task.hash) ?? parts.partsOf(pair);
+    made.set(pair.task.hash, known);
+    return known;
+  }
+
+  function note(standing: TaskStanding): void {
+    if (standings.get(standing.hash)?.reason === standing.reason && standings.has(standing.hash)) return;
+    standings.set(standing.hash, standing);
+    if (standing.hash !== first.task.hash) log.info(standing, standing.accepted ? 'task accepted' : 'task refused');
+  }
+
+  /** @returns why it is refused */
+  function judgeTask(pair: TaskPair): string | undefined {
+    const { hash, id } = pair.task;
+    const reason = hash === first.task.hash ? undefined : byPolicy(pair);
+    note({ hash, id, accepted: reason === undefined, ...(reason !== undefined && { reason }) });
+    return reason;
+  }
+
+  function byPolicy({ task, contract }: TaskPair): string | undefined {
+    if (policy === undefined) return FIRST_ONLY;
+    const parameters = parameterCount(layoutOf(task, featureCount(contract)));
+    return refusalOf({ task, contract, parameters }, policy, first.contract.hash);
+  }
+
+  /** What is wrong with the documents is a refusal too. */
+  async function refusing<T>(hash: Hex, work: () => Promise<T>): Promise<T | { readonly refused: string }> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof ConcordatError) || !FAULTS.has(error.code)) throw error;
+      // what is wrong with a record may name what is in it, and the reason goes to the coordinator
+      const reason = error.code === 'DATA_BREAKS_CONTRACT' ? 'the records do not fit its data contract' : error.detail;
+      note({ hash, accepted: false, reason });
+      return { refused: reason };
+    }
+  }
+
+  /** Without a policy no other documents are asked for. */
+  async function pairOf(hash: Hex): Promise<TaskPair> {
+    if (hash === first.task.hash) return first;
+    if (policy !== undefined) return documents.get(hash);
+    throw new ConcordatError('TASK_REFUSED', FIRST_ONLY, { taskHash: hash });
+  }
+
+  async function roundsTaken(taskHash: Hex, before: number): Promise<number> {
+    const rounds = (await parts.earlierRounds(before)).flatMap((round, i) =>
+      round.taskHash === taskHash ? [i + 1] : [],
+    );
+    const commits = await Promise.all(rounds.map((round) => parts.ledger.commitOf(round, parts.dealer)));
+    return commits.filter((commit) => commit !== undefined).length;
+  }
+
+  async function judgeRound(round: number, record: Judged, { task }: TaskPair): Promise<string | undefined> {
+    if (policy === undefined || task.hash === first.task.hash) return undefined;
+    const { epsilonAfterMilli } = record;
+    return roundRefusalOf({ epsilonAfterMilli, roundsTaken: await roundsTaken(task.hash, round) }, policy);
+  }
+
+  async function judge(round: number, record: Judged): Promise<Verdict> {
+    const pair = await pairOf(record.taskHash);
+    const reason = judgeTask(pair) ?? (await judgeRound(round, record, pair));
+    if (reason !== undefined) return { refused: reason };
+    return { parts: { ...partsOf(pair), gate: await parts.gateOf(pair.contract) } };
+  }
+
+  judgeTask(first);
+  const firstParts = partsOf(first);
+  for (const pair of await documents.kept()) if (judgeTask(pair) === undefined) partsOf(pair);
+
+  return {
+    first: firstParts,
+    judge: (round, record) => refusing(record.taskHash, () => judge(round, record)),
+    consider: async (taskHash) => {
+      await refusing(taskHash, async () => {
+        const pair = await pairOf(taskHash);
+        if (judgeTask(pair) === undefined) partsOf(pair);
+      });
+    },
+    signFingerprint: async (taskHash, round, aggregateHash) =>
+      partsOf(await pairOf(taskHash)).signFingerprint(round, aggregateHash),
+    accepted: () => [...made.values()].filter(({ task }) => standings.get(task.hash)?.accepted),
+    standings: () => [...standings.values()],
+  };
+}

@@ -1,0 +1,208 @@
+// Which tasks a dealer takes part in: its policy at every edge, documents held to their hash, and what a restart remembers.
+import { describe, expect, test } from 'vitest';
+import type { TaskDocuments as ServedDocuments } from '../../coordinator/tasks/desk.ts';
+import { createTaskDocuments } from '../../edge-node/tasks/documents.ts';
+import { parseAcceptPolicy, refusalOf, roundRefusalOf } from '../../edge-node/tasks/policy.ts';
+import { openEdgeTasks, type TaskParts } from '../../edge-node/tasks/tasks.ts';
+import type { Hex } from '../../protocol/bytes.ts';
+import { ConcordatError } from '../../protocol/errors.ts';
+import { canonicalJson } from '../../protocol/learning/canonical-json.ts';
+import { parseTask, type Task } from '../../protocol/learning/task.ts';
+import { contract, contractTextOf, task as first, smallTaskOf, taskText } from '../helpers/audit/small-task.ts';
+import { SILENT } from './coordinator-world.ts';
+import { BUDGET } from './privacy-world.ts';
+import { memoryStore } from './secagg-fixtures.ts';
+
+const variant = (change: object) => canonicalJson({ ...JSON.parse(taskText), ...change });
+const policyOf = (more: object = {}) =>
+  parseAcceptPolicy(JSON.stringify({ version: 'concordat/1', scenes: ['lead-scoring'], ...more }));
+const RIDGE = smallTaskOf({ name: 'ridge', featureBound: 4, entryBits: 42 }, { loss: 'squared', l2: 0.1 });
+const DP = parseTask(
+  variant({
+    strategy: {
+      name: 'dp-fedsgd',
+      learningRate: 0.5,
+      momentum: 0,
+      averageDecay: 0.5,
+      sumRange: 16,
+      evaluationShare: 0.5,
+    },
+    privacy: { ...BUDGET, epsilon: 8 },
+  }),
+);
+const STRANGE: Hex = `0x${'ab'.repeat(32)}`;
+
+describe('a standing policy', () => {
+  const refusal = (task: Task, more: object) =>
+    refusalOf({ task, contract, parameters: 5 }, policyOf(more), contract.hash);
+
+  test.each<[string, Task, object, RegExp | undefined]>([
+    ['the scene alone', first, {}, undefined],
+    ['another scene', first, { scenes: ['churn-retention'] }, /scene lead-scoring/],
+    ['this task', first, { tasks: [first.hash] }, undefined],
+    ['another task', first, { tasks: [STRANGE] }, /not among those/],
+    ['the contract by name', first, { dataContracts: [contract.hash] }, undefined],
+    ['other contracts, and not its own', first, { dataContracts: [STRANGE] }, /data contract/],
+    ['other strategies', first, { strategies: ['fedavg'] }, /strategy fedavgm/],
+    ['passkeys, as the task asks for', first, { minEvidence: 'passkey' }, undefined],
+    ['passkeys only', parseTask(variant({ minEvidence: 'attested' })), { minEvidence: 'passkey' }, /attested consent/],
+    ['privacy', first, { requirePrivacy: true }, /no differential privacy/],
+    ['a most of epsilon, which asks for privacy too', first, { maxEpsilon: 8 }, /no differential privacy/],
+    ['exactly its budget', DP, { maxEpsilon: 8, requirePrivacy: true }, undefined],
+    ['a little less', DP, { maxEpsilon: 7.999 }, /epsilon 8/],
+    ['as many dealers as it asks for', first, { minCohort: 3 }, undefined],
+    ['more dealers', first, { minCohort: 4 }, /sums of 3 dealers/],
+    ['as large a model', first, { maxParameters: 5 }, undefined],
+    ['only smaller models', first, { maxParameters: 4 }, /5 parameters/],
+    ['other kinds of model', first, { models: ['tfjs-layers'] }, /kind dense/],
+    ['other backends', first, { backends: ['cpu'] }, /backend wasm/],
+  ])('that allows %s', (_, task, more, reason) => {
+    if (reason === undefined) expect(refusal(task, more)).toBeUndefined();
+    else expect(refusal(task, more)).toMatch(reason);
+  });
+
+  test('ends after its rounds, and before epsilon over all tasks passes its most', () => {
+    const policy = policyOf({ maxRounds: 3, maxEpsilon: 2 });
+    const offered = { epsilonAfterMilli: 2_000, roundsTaken: 2 };
+    expect(roundRefusalOf(offered, policy)).toBeUndefined();
+    expect(roundRefusalOf({ ...offered, roundsTaken: 3 }, policy)).toMatch(/3 rounds/);
+    expect(roundRefusalOf({ ...offered, epsilonAfterMilli: 2_001 }, policy)).toMatch(/2.001 over all tasks/);
+  });
+
+  test.each([
+    ['scenes: [no-such-scene]', 'scenes'],
+    ['scenes: []', 'scenes'],
+    ['scenes: [lead-scoring]\nscene: x', 'scene'],
+    ['scenes: [lead-scoring]\ntasks: ["0x12"]', 'tasks'],
+    ['scenes: [lead-scoring]\nmaxEpsilon: 0', 'maxEpsilon'],
+    ['scenes: [lead-scoring]\nstrategies: [fedavgg]', 'strategies'],
+    ['{}', 'scenes'],
+  ])('is refused as a whole when a line of it is not understood: %s', (text, path) => {
+    const source = text === '{}' ? 'version: concordat/1' : `version: concordat/1\n${text}`;
+    expect(() => parseAcceptPolicy(source)).toThrow(path);
+  });
+});
+
+const documentsOf = (text: string): ServedDocuments => ({ task: text, contract: contractTextOf(contract) });
+
+describe('the documents of a task', () => {
+  const answering = (answer: unknown) => createTaskDocuments(memoryStore(), async () => answer);
+
+  test.each<[string, unknown]>([
+    ['another task', { documents: documentsOf(taskText) }],
+    ['a text that is no task', { documents: documentsOf('{}') }],
+    ['another contract', { documents: { ...documentsOf(RIDGE.text), contract: '{}' } }],
+    ['no documents', {}],
+    ['nothing', undefined],
+    ['texts of another kind', { documents: { task: 7, contract: [] } }],
+  ])('with %s in their place are refused', async (_, answer) => {
+    await expect(answering(answer).get(RIDGE.task.hash)).rejects.toMatchObject({ code: 'TASK_REFUSED' });
+  });
+
+  test('are asked for once, and kept before they are used', async () => {
+    const store = memoryStore();
+    let asked = 0;
+    const ask = async () => {
+      asked += 1;
+      return { documents: documentsOf(RIDGE.text) };
+    };
+    expect((await createTaskDocuments(store, ask).get(RIDGE.task.hash)).task).toEqual(RIDGE.task);
+    const again = createTaskDocuments(store, ask);
+    await again.get(RIDGE.task.hash);
+    expect((await again.kept()).map(({ task }) => task.hash)).toEqual([RIDGE.task.hash]);
+    expect(asked).toBe(1);
+  });
+});
+
+describe('the tasks of a dealer', () => {
+  const served = new Map([
+    [RIDGE.task.hash, RIDGE.text],
+    [DP.hash, canonicalJson((({ hash: _, ...document }) => document)(DP))],
+  ]);
+  const ask = async (hash: Hex): Promise<unknown> => {
+    const text = served.get(hash);
+    if (text === undefined) throw new ConcordatError('NOT_FOUND', 'no such task');
+    return { documents: documentsOf(text) };
+  };
+  const gate = { recordCount: 1 };
+
+  async function open(
+    more: object | undefined,
+    {
+      store = memoryStore(),
+      rounds = [] as readonly Hex[],
+      ask: asking = ask,
+      gateOf = async () => gate as never,
+    } = {},
+  ) {
+    return openEdgeTasks({
+      first: { task: first, contract },
+      policy: more && policyOf(more),
+      documents: createTaskDocuments(store, asking),
+      partsOf: (pair) => ({ ...pair }) as unknown as TaskParts,
+      gateOf,
+      earlierRounds: async (before) =>
+        rounds.slice(0, before - 1).map((taskHash) => ({ taskHash, epsilonAfterMilli: 0, counts: true })),
+      ledger: { commitOf: async (round) => (round % 2 === 1 ? ({} as never) : undefined) },
+      dealer: `0x${'11'.repeat(20)}`,
+      log: SILENT,
+    });
+  }
+  const record = (taskHash: Hex, epsilonAfterMilli = 0) => ({ taskHash, epsilonAfterMilli });
+
+  test('without a policy it is the one it was started with, and no other is even asked for', async () => {
+    const asked: Hex[] = [];
+    const tasks = await open(undefined, {
+      ask: async (hash) => {
+        asked.push(hash);
+        return undefined;
+      },
+    });
+    expect(await tasks.judge(1, record(first.hash))).toMatchObject({ parts: { task: first, gate } });
+    expect(await tasks.judge(1, record(RIDGE.task.hash))).toMatchObject({
+      refused: expect.stringContaining('started with'),
+    });
+    expect(asked).toEqual([]);
+    expect(tasks.standings().map(({ accepted }) => accepted)).toEqual([true, false]);
+  });
+
+  test('the one it was started with needs no leave of the policy', async () => {
+    const tasks = await open({ scenes: ['churn-retention'], requirePrivacy: true });
+    expect(await tasks.judge(1, record(first.hash))).toHaveProperty('parts');
+  });
+
+  test('a restart remembers what was accepted, and judges it by the policy of now', async () => {
+    const store = memoryStore();
+    const before = await open({}, { store });
+    await before.consider(RIDGE.task.hash);
+    expect(before.accepted().map(({ task }) => task.hash)).toEqual([first.hash, RIDGE.task.hash]);
+    const nobody = async () => Promise.reject(new ConcordatError('TIMED_OUT', 'away'));
+    const after = await open({}, { store, ask: nobody });
+    expect(after.accepted().map(({ task }) => task.hash)).toEqual([first.hash, RIDGE.task.hash]);
+    const stricter = await open({ strategies: ['fedavg'] }, { store, ask: nobody });
+    expect(stricter.accepted().map(({ task }) => task.hash)).toEqual([first.hash]);
+    expect(stricter.standings()[1]).toMatchObject({ accepted: false, reason: 'strategy ridge is not accepted' });
+  });
+
+  test('rounds are counted that it committed to, of this task alone', async () => {
+    const rounds = [RIDGE.task.hash, RIDGE.task.hash, first.hash, first.hash, RIDGE.task.hash];
+    const tasks = await open({ maxRounds: 2 }, { rounds });
+    expect(await tasks.judge(5, record(RIDGE.task.hash))).toHaveProperty('parts');
+    expect(await tasks.judge(6, record(RIDGE.task.hash))).toMatchObject({ refused: '2 rounds of a task are accepted' });
+  });
+
+  test('epsilon of a round is over all tasks', async () => {
+    const tasks = await open({ maxEpsilon: 8 });
+    expect(await tasks.judge(1, record(DP.hash, 8_000))).toHaveProperty('parts');
+    expect(await tasks.judge(1, record(DP.hash, 8_001))).toHaveProperty('refused');
+  });
+
+  test('nobody there is no refusal; records that do not fit are one, with nothing of a record in the reason', async () => {
+    const tasks = await open({});
+    await expect(tasks.judge(1, record(STRANGE))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(tasks.standings()).toHaveLength(1);
+    const gateOf = async () => Promise.reject(new ConcordatError('DATA_BREAKS_CONTRACT', 'row 3, age: 93'));
+    const judged = await (await open({}, { gateOf })).judge(1, record(RIDGE.task.hash));
+    expect(judged).toEqual({ refused: 'the records do not fit its data contract' });
+  });
+});
