@@ -1,6 +1,6 @@
 // Payloads streamed past a key-holder: parsed block by block, hashed, and reduced to their fingerprint; nothing else is kept.
 import { createHash } from 'node:crypto';
-import { nodeShake128 } from '../engines/ring/shake.ts';
+import { nodeShake128 } from '../kit/shake.ts';
 import { concatBytes, type Hex } from '../protocol/bytes.ts';
 import { ConcordatError } from '../protocol/errors.ts';
 import { LIMITS, SECAGG } from '../protocol/params.ts';

@@ -1,5 +1,5 @@
 // Vouching: what this key-holder's shares say to the linear test of each upload, before the set is fixed.
-import { nodeShake128 } from '../engines/ring/shake.ts';
+import { nodeShake128 } from '../kit/shake.ts';
 import type { Hex } from '../protocol/bytes.ts';
 import { encodeCbor } from '../protocol/codec.ts';
 import { ConcordatError } from '../protocol/errors.ts';

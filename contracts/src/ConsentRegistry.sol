@@ -5,7 +5,7 @@ pragma solidity ^0.8.24;
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
-import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet.sol";
+import {PendingWithdrawals} from "./PendingWithdrawals.sol";
 import {Requirement} from "./Requirement.sol";
 import {Withdrawal} from "./Withdrawal.sol";
 import {Params} from "./generated/Params.sol";
@@ -13,14 +13,7 @@ import {IConsentRegistry} from "./interfaces/IConsentRegistry.sol";
 import {IFederation} from "./interfaces/IFederation.sol";
 import {IPolicyVerifier} from "./interfaces/IPolicyVerifier.sol";
 
-contract ConsentRegistry is IConsentRegistry {
-    using EnumerableSet for EnumerableSet.Bytes32Set;
-
-    struct Forced {
-        uint64 seq;
-        uint64 blockNumber;
-    }
-
+contract ConsentRegistry is PendingWithdrawals {
     bytes32 private constant ANCHOR_TYPEHASH = keccak256(
         "Anchor(address dealer,uint64 epoch,bytes32 bucketsRoot,bytes32 subjectsRoot,bytes32 logHead,uint64 operationCount)"
     );
@@ -44,16 +37,20 @@ contract ConsentRegistry is IConsentRegistry {
     mapping(address dealer => AnchorRecord) private _anchors;
     mapping(address dealer => mapping(bytes32 requirementKey => Selection)) private _selections;
     mapping(address dealer => mapping(bytes32 requirementKey => mapping(uint256 digest => Claim))) private _claims;
-    mapping(address dealer => EnumerableSet.Bytes32Set) private _pending;
-    mapping(address dealer => mapping(bytes32 subject => Forced)) private _forced;
 
-    constructor(IFederation federation_, IPolicyVerifier verifier_) {
+    constructor(IFederation federation_, IPolicyVerifier verifier_) PendingWithdrawals(federation_) {
         federation = federation_;
         verifier = verifier_;
     }
 
     modifier onlyDealer() {
         if (!federation.isDealer(msg.sender)) revert NotADealer(msg.sender);
+        _;
+    }
+
+    /// @custom:property P-28 Anchors, forced withdrawals and acknowledgements are taken by one registry of a line at a time.
+    modifier whenInForce() {
+        _requireInForce();
         _;
     }
 
@@ -66,6 +63,7 @@ contract ConsentRegistry is IConsentRegistry {
     /// @custom:property P-05 Epochs of a dealer are 1, 2, 3, … without a gap, and its log never shrinks or forks.
     /// @custom:property P-06 Every anchor carries a quorum of distinct registered witnesses, none of them the dealer.
     /// @custom:property P-07 An anchor, and so a withdrawal, is taken even while the federation is paused.
+    /// @custom:property P-29 A dealer's first anchor here is the one after its last under the predecessor.
     function anchor(
         uint64 epoch,
         bytes32 bucketsRoot,
@@ -73,13 +71,8 @@ contract ConsentRegistry is IConsentRegistry {
         bytes32 logHead,
         uint64 operationCount,
         bytes[] calldata witnessSignatures
-    ) external onlyDealer {
-        AnchorRecord storage last = _anchors[msg.sender];
-        if (epoch != last.epoch + 1) revert EpochNotNext(epoch, last.epoch + 1);
-        if (operationCount < last.operationCount) revert OperationCountFell(operationCount, last.operationCount);
-        if (operationCount == last.operationCount && last.epoch != 0 && logHead != last.logHead) {
-            revert LogForked(logHead, last.logHead);
-        }
+    ) external onlyDealer whenInForce {
+        _requireNext(epoch, logHead, operationCount);
         _requireQuorum(
             anchorDigest(msg.sender, epoch, bucketsRoot, subjectsRoot, logHead, operationCount), witnessSignatures
         );
@@ -87,6 +80,7 @@ contract ConsentRegistry is IConsentRegistry {
         bytes32 root = keccak256(
             abi.encode(ANCHOR_TAG, msg.sender, epoch, bucketsRoot, subjectsRoot, logHead, operationCount)
         );
+        if (_isUnmoved(msg.sender)) _inherit(msg.sender);
         _anchors[msg.sender] = AnchorRecord({
             root: root,
             bucketsRoot: bucketsRoot,
@@ -161,17 +155,17 @@ contract ConsentRegistry is IConsentRegistry {
     /// @custom:property P-24 A withdrawal is forced even while the federation is paused, and after the dealer was removed.
     function forceWithdraw(bytes calldata operation, Assertion calldata assertion, Membership calldata membership)
         external
+        whenInForce
     {
         Withdrawal.Operation memory parsed = Withdrawal.parse(operation);
         if (parsed.newDigest != 0) revert NotAWithdrawal(parsed.newDigest);
         bytes32 subject = Withdrawal.subjectOf(parsed);
         if (subject != parsed.subject) revert WrongSubject(parsed.subject, subject);
-        _requireMember(parsed.dealer, subject, membership);
+        _requireMember(currentAnchor(parsed.dealer).bucketsRoot, subject, membership);
         if (parsed.seq <= membership.seq) revert OperationStale(parsed.seq, membership.seq);
-        if (!_pending[parsed.dealer].add(subject)) revert AlreadyPending(parsed.dealer, subject);
+        _force(parsed.dealer, subject, parsed.seq);
         if (!Withdrawal.isSigned(operation, assertion, parsed.x, parsed.y)) revert PasskeyRefused();
 
-        _forced[parsed.dealer][subject] = Forced(parsed.seq, uint64(block.number));
         emit ForcedWithdrawal(
             parsed.dealer,
             subject,
@@ -187,7 +181,8 @@ contract ConsentRegistry is IConsentRegistry {
     /// @inheritdoc IConsentRegistry
     /// @custom:property P-26 A forced withdrawal is cleared only by proof, under the dealer's current root, that the subject is in no
     ///                       bucket, or there with a later operation of its own.
-    function acknowledge(address dealer, Departure[] calldata departures) external {
+    /// @custom:property P-30 One that was forced under the predecessor is cleared only by a root that is anchored here.
+    function acknowledge(address dealer, Departure[] calldata departures) external whenInForce {
         bytes32 root = _anchors[dealer].subjectsRoot;
         for (uint256 i = 0; i < departures.length; i++) {
             Departure calldata gone = departures[i];
@@ -198,25 +193,19 @@ contract ConsentRegistry is IConsentRegistry {
     }
 
     /// @inheritdoc IConsentRegistry
-    function acknowledgeReturn(address dealer, bytes32 subject, Membership calldata membership) external {
-        _requireMember(dealer, subject, membership);
-        uint64 seq = _forced[dealer][subject].seq;
+    function acknowledgeReturn(address dealer, bytes32 subject, Membership calldata membership) external whenInForce {
+        _requireMember(_anchors[dealer].bucketsRoot, subject, membership);
+        uint64 seq = pendingSeq(dealer, subject);
         if (membership.seq <= seq) revert OperationStale(membership.seq, seq);
         _clear(dealer, subject);
     }
 
-    function pendingWithdrawals(address dealer) external view returns (PendingWithdrawal[] memory pending) {
-        uint256 count = _pending[dealer].length();
-        pending = new PendingWithdrawal[](count);
-        for (uint256 i = 0; i < count; i++) {
-            bytes32 subject = _pending[dealer].at(i);
-            Forced storage forced = _forced[dealer][subject];
-            pending[i] = PendingWithdrawal(subject, forced.seq, forced.blockNumber);
-        }
+    function currentAnchor(address dealer) public view returns (AnchorRecord memory) {
+        return _isUnmoved(dealer) ? predecessor.currentAnchor(dealer) : _anchors[dealer];
     }
 
-    function currentAnchor(address dealer) external view returns (AnchorRecord memory) {
-        return _anchors[dealer];
+    function hasAnchored(address dealer) public view override returns (bool) {
+        return _anchors[dealer].epoch != 0;
     }
 
     function selectionOf(address dealer, bytes32 requirementKey) external view returns (Selection memory) {
@@ -230,9 +219,9 @@ contract ConsentRegistry is IConsentRegistry {
     function standingOf(address dealer, bytes32 requirementKey)
         external
         view
-        returns (bytes32 currentRoot, uint256 pendingCount, Selection memory selection)
+        returns (bytes32 currentRoot, uint256 pending, Selection memory selection)
     {
-        return (_anchors[dealer].root, _pending[dealer].length(), _selections[dealer][requirementKey]);
+        return (_anchors[dealer].root, _owed(dealer), _selections[dealer][requirementKey]);
     }
 
     function claimContext(address dealer) public view returns (uint256) {
@@ -253,6 +242,11 @@ contract ConsentRegistry is IConsentRegistry {
         return MessageHashUtils.toTypedDataHash(federation.domainSeparator(), structHash);
     }
 
+    /// Once in the bytecode, not in each of four functions.
+    function _requireInForce() private view {
+        federation.requireInForce();
+    }
+
     function _requireQuorum(bytes32 digest, bytes[] calldata signatures) private view {
         uint256 needed = federation.parameters().witnessQuorum;
         if (signatures.length < needed) revert WitnessQuorumMissing(signatures.length, needed);
@@ -271,13 +265,21 @@ contract ConsentRegistry is IConsentRegistry {
     }
 
     function _requireNothingPending(address dealer) private view {
-        uint256 count = _pending[dealer].length();
+        uint256 count = _owed(dealer);
         if (count != 0) revert ForcedWithdrawalPending(dealer, count);
     }
 
+    function _requireNext(uint64 epoch, bytes32 logHead, uint64 operationCount) private view {
+        AnchorRecord memory last = currentAnchor(msg.sender);
+        if (epoch != last.epoch + 1) revert EpochNotNext(epoch, last.epoch + 1);
+        if (operationCount < last.operationCount) revert OperationCountFell(operationCount, last.operationCount);
+        if (operationCount == last.operationCount && last.epoch != 0 && logHead != last.logHead) {
+            revert LogForked(logHead, last.logHead);
+        }
+    }
+
     /// A dealer without an anchor has no root, and under no root there is nobody.
-    function _requireMember(address dealer, bytes32 subject, Membership calldata membership) private view {
-        bytes32 root = _anchors[dealer].bucketsRoot;
+    function _requireMember(bytes32 root, bytes32 subject, Membership calldata membership) private pure {
         bytes32 member = _leaf(abi.encode(subject, membership.recordHash, membership.seq));
         bytes32 bucket = _bucketLeaf(membership.bucket);
         bool under = MerkleProof.verifyCalldata(membership.memberProof, membership.bucket.membersRoot, member)
@@ -286,9 +288,7 @@ contract ConsentRegistry is IConsentRegistry {
     }
 
     function _clear(address dealer, bytes32 subject) private {
-        if (!_pending[dealer].remove(subject)) return;
-        delete _forced[dealer][subject];
-        emit ForcedWithdrawalAcknowledged(dealer, subject, _anchors[dealer].epoch);
+        if (_settle(dealer, subject)) emit ForcedWithdrawalAcknowledged(dealer, subject, _anchors[dealer].epoch);
     }
 
     /// Hashed twice, so that a leaf cannot pose as an inner node.

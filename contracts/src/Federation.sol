@@ -33,6 +33,9 @@ contract Federation is IFederation, Ownable2Step, Pausable, EIP712 {
     uint32 private immutable _metricMaxAgeSeconds;
     bytes32 private immutable _verificationKeyHash;
 
+    address public immutable predecessor;
+
+    address public successor;
     address public coordinator;
     address public registry;
     address public ledger;
@@ -43,7 +46,11 @@ contract Federation is IFederation, Ownable2Step, Pausable, EIP712 {
     mapping(address keyHolder => uint16) private _keyHolderIndex;
 
     /// @custom:property P-02 Parameters never change; a cohort is at least three, the threshold at least two, the quorum one.
-    constructor(address operator, Parameters memory p) Ownable(operator) EIP712("Concordat", "1") {
+    /// @custom:property P-27 A predecessor is named at deployment, and is a federation with contracts of its own.
+    constructor(address operator, Parameters memory p, address predecessor_)
+        Ownable(operator)
+        EIP712("Concordat", "1")
+    {
         if (p.minCohort < Params.MIN_COHORT || p.keyHolderThreshold < Params.MIN_THRESHOLD) revert InvalidParameters();
         if (p.witnessQuorum == 0 || p.metricMaxAgeSeconds == 0) revert InvalidParameters();
         _minCohort = p.minCohort;
@@ -51,6 +58,23 @@ contract Federation is IFederation, Ownable2Step, Pausable, EIP712 {
         _witnessQuorum = p.witnessQuorum;
         _metricMaxAgeSeconds = p.metricMaxAgeSeconds;
         _verificationKeyHash = p.verificationKeyHash;
+        predecessor = predecessor_;
+        if (predecessor_ == address(0)) return;
+        if (IFederation(predecessor_).registry() == address(0)) revert PredecessorUnbound(predecessor_);
+        emit PredecessorNamed(predecessor_);
+    }
+
+    /// @inheritdoc IFederation
+    /// @custom:property P-27 A successor is named once, by the operator, while in force, and only one that names this federation back;
+    ///                       from then on this one is paused for ever.
+    function nameSuccessor(address successor_) external onlyOwner {
+        // in force itself: else a line could begin with a federation that never agreed to it
+        requireInForce();
+        IFederation heir = IFederation(successor_);
+        if (heir.predecessor() != address(this) || heir.registry() == address(0)) revert ForeignContract(successor_);
+        successor = successor_;
+        if (!paused()) _pause();
+        emit SuccessorNamed(successor_);
     }
 
     /// @custom:property P-03 Registry and ledger are bound once, and only when they point back here and at each other.
@@ -103,16 +127,16 @@ contract Federation is IFederation, Ownable2Step, Pausable, EIP712 {
     }
 
     /// For a mistyped address: it would hold up every round, because a round needs everybody's key. One that ever had a key stays.
-    function replaceKeyHolder(address keyHolder, address successor) external onlyOwner {
+    function replaceKeyHolder(address keyHolder, address replacement) external onlyOwner {
         uint16 index = _keyHolderIndex[keyHolder];
         if (index == 0) revert NotRegistered(keyHolder);
-        if (successor == address(0)) revert ZeroAddress();
-        if (_keyHolderIndex[successor] != 0) revert AlreadyRegistered(successor);
+        if (replacement == address(0)) revert ZeroAddress();
+        if (_keyHolderIndex[replacement] != 0) revert AlreadyRegistered(replacement);
         if (_keyHolders[index - 1].keyEpoch != 0) revert KeyHolderActive(keyHolder);
         delete _keyHolderIndex[keyHolder];
-        _keyHolderIndex[successor] = index;
-        _keyHolders[index - 1].keyHolder = successor;
-        emit KeyHolderReplaced(keyHolder, successor, index);
+        _keyHolderIndex[replacement] = index;
+        _keyHolders[index - 1].keyHolder = replacement;
+        emit KeyHolderReplaced(keyHolder, replacement, index);
     }
 
     /// Not held up by the pause: a key that cannot be replaced is one that cannot be erased.
@@ -138,7 +162,16 @@ contract Federation is IFederation, Ownable2Step, Pausable, EIP712 {
     }
 
     function unpause() external onlyOwner {
+        if (successor != address(0)) revert Superseded(successor);
         _unpause();
+    }
+
+    /// @inheritdoc IFederation
+    /// @custom:property P-28 At most one federation of a line is in force.
+    function requireInForce() public view {
+        if (successor != address(0)) revert Superseded(successor);
+        if (predecessor == address(0)) return;
+        if (IFederation(predecessor).successor() != address(this)) revert NotNamedByPredecessor(predecessor);
     }
 
     function parameters() external view returns (Parameters memory) {

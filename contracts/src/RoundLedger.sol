@@ -11,16 +11,20 @@ import {IRoundLedger} from "./interfaces/IRoundLedger.sol";
 contract RoundLedger is IRoundLedger {
     IFederation public immutable federation;
     IConsentRegistry public immutable registry;
+    IRoundLedger public immutable predecessor;
 
-    uint64 public roundCount;
+    /// Zero before the first round here.
+    uint64 private _lastRound;
     mapping(uint64 round => Round) private _rounds;
     mapping(uint64 round => mapping(address dealer => Commitment)) private _commitments;
     mapping(bytes32 taskHash => Attestation) private _attestations;
-    mapping(bytes32 taskHash => bytes32) public lastModelOf;
+    mapping(bytes32 taskHash => bytes32) private _lastModels;
 
     constructor(IFederation federation_, IConsentRegistry registry_) {
         federation = federation_;
         registry = registry_;
+        address before = federation_.predecessor();
+        if (before != address(0)) predecessor = IRoundLedger(IFederation(before).ledger());
     }
 
     modifier onlyCoordinator() {
@@ -38,6 +42,8 @@ contract RoundLedger is IRoundLedger {
     /// @custom:property P-11 A round starts from the model its task published last.
     /// @custom:property P-12 Every round asks for model-training and for an evidence level.
     /// @custom:property P-22 A round's keys are those in force when it opened, and never change after.
+    /// @custom:property P-28 Rounds are opened by one ledger of a line at a time.
+    /// @custom:property P-31 The numbers of rounds, and the models of a task, go on where the predecessor's ledger left them.
     function openRound(
         bytes32 taskHash,
         uint256 required0,
@@ -51,9 +57,11 @@ contract RoundLedger is IRoundLedger {
         if (epsilonAfterMilli >> Params.PRIVACY_CAP_BITS != 0) revert EpsilonOutOfRange(epsilonAfterMilli);
         if (deadline <= block.timestamp) revert DeadlinePassed(deadline);
         if (deadline > block.timestamp + Params.MAX_ROUND_SECONDS) revert DeadlineTooFar(deadline);
+        federation.requireInForce();
         _requireBase(taskHash, baseModelHash);
 
-        round = ++roundCount;
+        round = roundCount() + 1;
+        _lastRound = round;
         Round storage r = _rounds[round];
         r.taskHash = taskHash;
         r.requirementKey = Requirement.key(required0, required1, minEvidence);
@@ -154,17 +162,23 @@ contract RoundLedger is IRoundLedger {
 
         r.modelHash = modelHash;
         r.status = Status.Published;
-        lastModelOf[taskHash] = modelHash;
+        _lastModels[taskHash] = modelHash;
         _attestations[taskHash] = Attestation(accuracyBps, aucBps, uint64(block.timestamp), round);
         emit Published(round, taskHash, modelHash, aggregateHash, accuracyBps, aucBps, transcriptHead);
     }
 
-    function roundOf(uint64 round) external view returns (Round memory) {
-        return _rounds[round];
+    function roundCount() public view returns (uint64) {
+        return _lastRound == 0 && address(predecessor) != address(0) ? predecessor.roundCount() : _lastRound;
+    }
+
+    function roundOf(uint64 round) external view returns (Round memory r) {
+        if (!_isEarlier(round)) return _rounds[round];
+        r = predecessor.roundOf(round);
+        if (r.status == Status.Open || r.status == Status.Finalised) r.status = Status.Failed;
     }
 
     function commitOf(uint64 round, address dealer) external view returns (Commitment memory) {
-        return _commitments[round][dealer];
+        return _isEarlier(round) ? predecessor.commitOf(round, dealer) : _commitments[round][dealer];
     }
 
     function setOf(uint64 round) external view returns (bytes32 setHash, uint32 size) {
@@ -175,9 +189,18 @@ contract RoundLedger is IRoundLedger {
         return _attestations[taskHash];
     }
 
+    function lastModelOf(bytes32 taskHash) public view returns (bytes32 modelHash) {
+        modelHash = _lastModels[taskHash];
+        if (modelHash == 0 && address(predecessor) != address(0)) return predecessor.lastModelOf(taskHash);
+    }
+
+    function _isEarlier(uint64 round) private view returns (bool) {
+        return address(predecessor) != address(0) && _rounds[round].status == Status.None;
+    }
+
     function _requireBase(bytes32 taskHash, bytes32 baseModelHash) private view {
         if (baseModelHash == 0) revert ModelHashMissing();
-        bytes32 last = lastModelOf[taskHash];
+        bytes32 last = lastModelOf(taskHash);
         if (last != 0 && baseModelHash != last) revert BaseModelNotLast(baseModelHash, last);
     }
 

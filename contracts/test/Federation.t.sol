@@ -76,7 +76,7 @@ contract FederationTest is World {
     }
 
     function deploy(IFederation.Parameters calldata p) external returns (Federation) {
-        return Federation(_deploy("Federation", abi.encode(parties[OPERATOR], p)));
+        return Federation(_deploy("Federation", abi.encode(parties[OPERATOR], p, address(0))));
     }
 
     function testFuzz_P03_boundOnceToItsOwn(uint8 pointers, bool twice) external {

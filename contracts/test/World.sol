@@ -42,7 +42,16 @@ abstract contract World {
             parties.push(VM.addr(keyOf(i)));
         }
         verifier = new VerifierDouble();
-        federation = Federation(_deploy("Federation", abi.encode(parties[OPERATOR], _parameters())));
+        federation = Federation(_deployFederation(address(0)));
+        _deployBound();
+    }
+
+    function _deployFederation(address predecessor) internal returns (address) {
+        return _deploy("Federation", abi.encode(parties[OPERATOR], _parameters(), predecessor));
+    }
+
+    /// The federation's registry and ledger, and everybody's place in it.
+    function _deployBound() internal {
         registry = ConsentRegistry(_deploy("ConsentRegistry", abi.encode(federation, verifier)));
         ledger = RoundLedger(_deploy("RoundLedger", abi.encode(federation, registry)));
         _mustAs(

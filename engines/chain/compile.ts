@@ -9,7 +9,7 @@ import { writeFileAtomic } from '../../kit/files.ts';
 import { siblingScript } from '../../kit/sources.ts';
 import { type Hex, sha256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
-import { collectSources, ENTRY_PATHS, type Sources, VERIFIER_PATH } from './sources.ts';
+import { collectSources, ENTRY_PATHS, type Sources, VERIFIER_PATH } from '../../kit/solidity/sources.ts';
 
 export const CONTRACT_NAMES = ['Federation', 'ConsentRegistry', 'RoundLedger'] as const;
 export type ContractName = (typeof CONTRACT_NAMES)[number] | 'Groth16Verifier';

@@ -7,6 +7,7 @@ import { type Requirement, splitGrants } from '../../protocol/consent/policy.ts'
 import type { MembershipProof } from '../../protocol/consent/state.ts';
 import type { ChainClient } from './client.ts';
 import { consentRegistryAt } from './contracts.ts';
+import { lineOf } from './lineage.ts';
 import type { Receipt } from './receipts.ts';
 import { asBigInt, asHex, asNumber, unlessZero } from './values.ts';
 
@@ -68,6 +69,8 @@ export interface PendingWithdrawal {
   readonly seq: number;
   /** Where its event stands. */
   readonly blockNumber: number;
+  /** The contract it was forced at: this one, or one before it. */
+  readonly registry: Hex;
 }
 
 export interface ConsentRegistry {
@@ -81,8 +84,12 @@ export interface ConsentRegistry {
   pendingWithdrawals(dealer: Hex): Promise<PendingWithdrawal[]>;
   federation(): Promise<Hex>;
   verifier(): Promise<Hex>;
-  /** undefined: never anchored. */
+  /** This registry, then its predecessor, and so on to the first: a dealer's anchors are in one after the other. */
+  line(): Promise<readonly Hex[]>;
+  /** The last one, here or before; undefined: never anchored. */
   currentAnchor(dealer: Hex): Promise<AnchorRecord | undefined>;
+  /** Whether in this registry; a dealer that has not, though it has an anchor, is yet to carry it over. */
+  hasAnchored(dealer: Hex): Promise<boolean>;
   selectionOf(dealer: Hex, requirementKey: Hex): Promise<Selection | undefined>;
   claimOf(dealer: Hex, requirementKey: Hex, digest: bigint): Promise<Bounds | undefined>;
   claimContext(dealer: Hex): Promise<bigint>;
@@ -120,14 +127,17 @@ export function createConsentRegistry(client: ChainClient, address: Hex): Consen
       const pending = (await read('pendingWithdrawals', dealer)) as Iterable<
         Readonly<Record<keyof PendingWithdrawal, unknown>>
       >;
-      return Array.from(pending, ({ subject, seq, blockNumber }) => ({
+      return Array.from(pending, ({ subject, seq, blockNumber, registry }) => ({
         subject: asHex(subject),
         seq: asNumber(seq),
         blockNumber: asNumber(blockNumber),
+        registry: asHex(registry),
       }));
     },
     federation: async () => asHex(await read('federation')),
     verifier: async () => asHex(await read('verifier')),
+    line: lineOf(client, contract),
+    hasAnchored: async (dealer) => (await read('hasAnchored', dealer)) === true,
     async currentAnchor(dealer) {
       const record = (await read('currentAnchor', dealer)) as Readonly<Record<keyof AnchorRecord, unknown>>;
       const root = unlessZero(asHex(record.root));

@@ -1,9 +1,9 @@
 // The three contracts by name: address and ABI in one value, as the client takes them.
 import { Interface } from 'ethers';
 import type { Hex } from '../../protocol/bytes.ts';
-import { consentRegistryAbi } from './abi/consent-registry.ts';
-import { federationAbi } from './abi/federation.ts';
-import { roundLedgerAbi } from './abi/round-ledger.ts';
+import { consentRegistryAbi } from '../../protocol/abi/consent-registry.ts';
+import { federationAbi } from '../../protocol/abi/federation.ts';
+import { roundLedgerAbi } from '../../protocol/abi/round-ledger.ts';
 import type { ContractRef } from './client.ts';
 
 const FEDERATION_ABI = new Interface(federationAbi);

@@ -1,4 +1,5 @@
 // Puts a federation on a chain: verifier, Federation, ConsentRegistry and RoundLedger, bound to each other for good.
+import { ZeroAddress } from 'ethers';
 import type { Hex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import type { ChainClient } from './client.ts';
@@ -15,6 +16,8 @@ interface DeployOptions {
    * chain only.
    */
   readonly setup: 'single-operator' | 'ceremony';
+  /** The federation on the same chain that this one carries on; in force once that one's operator has named it. */
+  readonly predecessor?: Hex;
 }
 
 export interface Deployment {
@@ -28,7 +31,10 @@ export interface Deployment {
   readonly gasUsed: number;
 }
 
-/** @throws ConcordatError VERIFICATION_KEY_UNSAFE, CONFLICT, CHAIN_REVERTED (InvalidParameters), CHAIN_UNREACHABLE */
+/**
+ * @throws ConcordatError VERIFICATION_KEY_UNSAFE, CONFLICT (another operator, or a predecessor that has a successor), CHAIN_REVERTED
+ * (InvalidParameters), CHAIN_WRONG for a predecessor that is no federation, CHAIN_UNREACHABLE
+ */
 export async function deployFederation(
   client: ChainClient,
   artifacts: Artifacts,
@@ -45,11 +51,17 @@ export async function deployFederation(
   if (client.address !== operator) {
     throw new ConcordatError('CONFLICT', `the client signs as ${client.address}, the operator is ${operator}`);
   }
+  const { predecessor } = options;
+  if (predecessor !== undefined) await requireLastOfItsLine(client, predecessor);
   const verifier = await client.deploy(artifacts.Groth16Verifier, [], 'Groth16Verifier');
   const { minCohort, keyHolderThreshold, witnessQuorum, metricMaxAgeSeconds, verificationKeyHash } = parameters;
   const federation = await client.deploy(
     artifacts.Federation,
-    [operator, [minCohort, keyHolderThreshold, witnessQuorum, metricMaxAgeSeconds, verificationKeyHash]],
+    [
+      operator,
+      [minCohort, keyHolderThreshold, witnessQuorum, metricMaxAgeSeconds, verificationKeyHash],
+      predecessor ?? ZeroAddress,
+    ],
     'Federation',
   );
   const registry = await client.deploy(
@@ -67,4 +79,12 @@ export async function deployFederation(
     blockNumber: verifier.blockNumber,
     gasUsed: [verifier, federation, registry, ledger, bound].reduce((sum, { gasUsed }) => sum + gasUsed, 0),
   };
+}
+
+/** The contracts refuse it too; here nothing has been paid for yet. */
+async function requireLastOfItsLine(client: ChainClient, predecessor: Hex): Promise<void> {
+  const successor = await createFederation(client, predecessor).successor();
+  if (successor !== undefined) {
+    throw new ConcordatError('CONFLICT', `${predecessor} has a successor already: ${successor}`, { successor });
+  }
 }

@@ -3,7 +3,7 @@ import { type Hex, toHex } from '../../protocol/bytes.ts';
 import type { ChainClient } from './client.ts';
 import { federationAt } from './contracts.ts';
 import type { Receipt } from './receipts.ts';
-import { asHex, asHexList, asNumber, unlessZero } from './values.ts';
+import { asHex, asHexList, asNumber, unlessZero, unlessZeroAddress } from './values.ts';
 
 export interface FederationParameters {
   /** Fewest dealers in an opened sum; at least 3. */
@@ -28,6 +28,8 @@ export interface KeyHolder {
 export interface Federation {
   readonly address: Hex;
   setContracts(registry: Hex, ledger: Hex): Promise<Receipt>;
+  /** Hands over to a new deployment that names this one, for ever; nothing but that one goes on from here. */
+  nameSuccessor(successor: Hex): Promise<Receipt>;
   setCoordinator(coordinator: Hex): Promise<Receipt>;
   registerDealer(dealer: Hex): Promise<Receipt>;
   removeDealer(dealer: Hex): Promise<Receipt>;
@@ -42,6 +44,10 @@ export interface Federation {
   pause(): Promise<Receipt>;
   unpause(): Promise<Receipt>;
   parameters(): Promise<FederationParameters>;
+  /** undefined: the first of its line. */
+  predecessor(): Promise<Hex | undefined>;
+  /** undefined: nobody has taken over. */
+  successor(): Promise<Hex | undefined>;
   operator(): Promise<Hex>;
   coordinator(): Promise<Hex>;
   registry(): Promise<Hex>;
@@ -66,6 +72,7 @@ export function createFederation(client: ChainClient, address: Hex): Federation 
   return {
     address,
     setContracts: (registry, ledger) => send('setContracts', registry, ledger),
+    nameSuccessor: (successor) => send('nameSuccessor', successor),
     setCoordinator: (coordinator) => send('setCoordinator', coordinator),
     registerDealer: (dealer) => send('registerDealer', dealer),
     removeDealer: (dealer) => send('removeDealer', dealer),
@@ -86,6 +93,8 @@ export function createFederation(client: ChainClient, address: Hex): Federation 
         verificationKeyHash: asHex(p.verificationKeyHash),
       };
     },
+    predecessor: async () => unlessZeroAddress(asHex(await read('predecessor'))),
+    successor: async () => unlessZeroAddress(asHex(await read('successor'))),
     operator: async () => asHex(await read('owner')),
     coordinator: async () => asHex(await read('coordinator')),
     registry: async () => asHex(await read('registry')),

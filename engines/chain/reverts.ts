@@ -2,9 +2,9 @@
 import { Interface, type ParamType } from 'ethers';
 import type { Hex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
-import { consentRegistryAbi } from './abi/consent-registry.ts';
-import { federationAbi } from './abi/federation.ts';
-import { roundLedgerAbi } from './abi/round-ledger.ts';
+import { consentRegistryAbi } from '../../protocol/abi/consent-registry.ts';
+import { federationAbi } from '../../protocol/abi/federation.ts';
+import { roundLedgerAbi } from '../../protocol/abi/round-ledger.ts';
 import { RpcError } from './rpc.ts';
 
 /** A refusal by name, e.g. `StaleRoot` with `{given, current}`. */

@@ -6,6 +6,7 @@ import { ConcordatError } from '../../protocol/errors.ts';
 import type { ChainClient, RefusedTransaction, SendOptions } from './client.ts';
 import { roundLedgerAt } from './contracts.ts';
 import { parseLog, readEvents, topicOf } from './events.ts';
+import { lineOf } from './lineage.ts';
 import type { Receipt } from './receipts.ts';
 import { asHex, asNumber, unlessZero } from './values.ts';
 
@@ -96,9 +97,17 @@ export interface RoundLedger {
   publish(publication: Publication): Promise<Receipt>;
   federation(): Promise<Hex>;
   registry(): Promise<Hex>;
+  /** This ledger's, then its predecessor's, and so on to the first: a round is in one of them. */
+  line(): Promise<readonly Hex[]>;
+  /** Number of the last round; the numbers go on where the predecessor's ledger left them. */
   roundCount(): Promise<number>;
+  /** Number of the last round before this ledger's own; 0 for the first of its line. */
+  roundsBefore(): Promise<number>;
+  /** Of this ledger, or of one before it: what that one had not ended has failed. */
   roundOf(round: number): Promise<RoundRecord | undefined>;
   commitOf(round: number, dealer: Hex): Promise<Commitment | undefined>;
+  /** Of all dealers, as they stand: one look at the events of this ledger, however many dealers there are. */
+  commitsOf(round: number): Promise<ReadonlyMap<Hex, Commitment>>;
   /** Members from the event, checked against the hash in the contract. @throws ConcordatError STATE_CORRUPT */
   setOf(round: number): Promise<FinalisedSet | undefined>;
   attestationOf(taskHash: Hex): Promise<Attestation | undefined>;
@@ -109,6 +118,7 @@ export function createRoundLedger(client: ChainClient, address: Hex): RoundLedge
   const contract = roundLedgerAt(address);
   const read = async (method: string, ...args: readonly unknown[]): Promise<unknown> =>
     (await client.call(contract, method, args))[0];
+  const line = lineOf(client, contract);
 
   async function roundOf(round: number): Promise<RoundRecord | undefined> {
     const record = (await read('roundOf', round)) as Readonly<Record<keyof RoundRecord, unknown>>;
@@ -158,7 +168,13 @@ export function createRoundLedger(client: ChainClient, address: Hex): RoundLedge
       client.send(contract, 'publish', [round, modelHash, aggregateHash, accuracyBps, aucBps, transcriptHead]),
     federation: async () => asHex(await read('federation')),
     registry: async () => asHex(await read('registry')),
+    line,
     roundCount: async () => asNumber(await read('roundCount')),
+    async roundsBefore() {
+      const [, predecessor] = await line();
+      if (predecessor === undefined) return 0;
+      return asNumber((await client.call(roundLedgerAt(predecessor), 'roundCount', []))[0]);
+    },
     roundOf,
     async commitOf(round, dealer) {
       const commitment = (await read('commitOf', round, dealer)) as Readonly<Record<keyof Commitment, unknown>>;
@@ -171,11 +187,19 @@ export function createRoundLedger(client: ChainClient, address: Hex): RoundLedge
         weight: asNumber(commitment.weight),
       };
     },
+    async commitsOf(round) {
+      const record = await roundOf(round);
+      if (record === undefined) return new Map();
+      const topics = [topicOf('Committed'), uint64Topic(round)];
+      const events = await readEvents(client, { address, fromBlock: record.openedAtBlock, topics });
+      // attempts rise: the last one stands
+      return new Map(events.flatMap((event) => (event.name === 'Committed' ? [[event.dealer, commitmentOf(event)]] : [])));
+    },
     async setOf(round) {
       const record = await roundOf(round);
       if (record?.setHash === undefined) return undefined;
       const topics = [topicOf('SetFinalised'), uint64Topic(round)];
-      const [event] = await readEvents(client, { address, fromBlock: record.openedAtBlock, topics });
+      const [event] = await readEvents(client, { address: await line(), fromBlock: record.openedAtBlock, topics });
       if (event?.name !== 'SetFinalised' || setHashOf(round, event.dealers) !== record.setHash) {
         throw new ConcordatError('STATE_CORRUPT', `the set of round ${round} is not what its hash says`, { round });
       }
@@ -195,6 +219,13 @@ export function createRoundLedger(client: ChainClient, address: Hex): RoundLedge
     lastModelOf: async (taskHash) => unlessZero(asHex(await read('lastModelOf', taskHash))),
   };
 }
+
+const commitmentOf = ({ attempt, payloadHash, sharesRoot, weight }: Commitment): Commitment => ({
+  attempt,
+  payloadHash,
+  sharesRoot,
+  weight,
+});
 
 /** keccak256(abi.encode(uint64 round, address[] dealers)) */
 export function setHashOf(round: number, dealers: readonly Hex[]): Hex {

@@ -34,6 +34,13 @@ const TYPED_STRUCTS = {
     { name: 'payloadHash', type: 'bytes32' },
     { name: 'sharesRoot', type: 'bytes32' },
   ],
+  /** A dealer: I open my part in this round, as the package with this hash has it. */
+  Opening: [
+    { name: 'dealer', type: 'address' },
+    { name: 'round', type: 'uint64' },
+    { name: 'attempt', type: 'uint32' },
+    { name: 'packageHash', type: 'bytes32' },
+  ],
   /** A key-holder: this is my only answer for the round. */
   Answer: [
     { name: 'keyHolder', type: 'address' },
@@ -79,6 +86,12 @@ export interface StructValues {
     readonly attempt: number;
     readonly payloadHash: Hex;
     readonly sharesRoot: Hex;
+  };
+  readonly Opening: {
+    readonly dealer: Hex;
+    readonly round: number;
+    readonly attempt: number;
+    readonly packageHash: Hex;
   };
   readonly Answer: {
     readonly keyHolder: Hex;

@@ -17,6 +17,8 @@ export const asHexList = (value: unknown): Hex[] => Array.from(value as Iterable
 export const asBigIntList = (value: unknown): bigint[] => Array.from(value as Iterable<unknown>, asBigInt);
 
 const ZERO_HASH: Hex = `0x${'00'.repeat(32)}`;
+const ZERO_ADDRESS: Hex = `0x${'00'.repeat(20)}`;
 
 /** Contracts say "nothing yet" with zero; TypeScript says undefined. */
 export const unlessZero = (hash: Hex): Hex | undefined => (hash === ZERO_HASH ? undefined : hash);
+export const unlessZeroAddress = (address: Hex): Hex | undefined => (address === ZERO_ADDRESS ? undefined : address);

@@ -1,5 +1,5 @@
 // `concordat deploy`: a federation's contracts on any chain, and its members registered; run once, by the operator.
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { createChainClient } from '../../engines/chain/client.ts';
 import { compileContracts } from '../../engines/chain/compile.ts';
 import { type Deployment, deployFederation } from '../../engines/chain/deploy.ts';
@@ -8,20 +8,28 @@ import { loadOrCreateIdentity } from '../../engines/keys/identity.ts';
 import { preparePolicyCircuit } from '../../engines/proof/artifacts.ts';
 import { writeFileAtomic } from '../../kit/files.ts';
 import { createProgress } from '../../kit/progress.ts';
+import type { Hex } from '../../protocol/bytes.ts';
+import { address, url } from './arguments.ts';
 import { type Members, readMembers } from './members.ts';
+import { registerSucceed } from './succeed.ts';
 
 interface Options {
   readonly dir: string;
   readonly rpc: string;
   readonly members: string;
+  readonly predecessor?: Hex;
   readonly artifacts?: string;
   readonly cacheDir: string;
   readonly json?: string;
 }
 
 export function registerDeploy(program: Command): void {
-  program
+  const deploy = program
     .command('deploy')
+    .description('put a federation on a chain, or hand one over to a new deployment');
+  registerSucceed(deploy);
+  deploy
+    .command('federation', { isDefault: true })
     .description('deploy a federation’s contracts and register its members')
     .requiredOption(
       '--dir <folder>',
@@ -33,13 +41,18 @@ export function registerDeploy(program: Command): void {
       '--artifacts <dir>',
       'proving key of a ceremony; without it a single-operator key, refused but on the embedded chain',
     )
+    .option(
+      '--predecessor <address>',
+      'a federation on the same chain that this one is to carry on; its operator then runs `concordat deploy succeed`',
+      address,
+    )
     .option('--cache-dir <folder>', 'compiled circuits', '.concordat/cache')
     .option('--json <file>', 'also write the addresses as JSON')
     .action(runDeploy);
 }
 
 async function runDeploy(options: Options): Promise<void> {
-  const { artifacts: artifactsDir, cacheDir } = options;
+  const { artifacts: artifactsDir, cacheDir, predecessor } = options;
   const members = await readMembers(options.members);
   const progress = createProgress();
   const operator = await loadOrCreateIdentity(options.dir);
@@ -54,11 +67,21 @@ async function runDeploy(options: Options): Promise<void> {
       operator: operator.address,
       parameters: { ...members.parameters, verificationKeyHash },
       setup,
+      ...(predecessor !== undefined && { predecessor }),
     }),
   );
   await progress.step('members', () => register(createFederation(client, deployed.federation), members));
   process.stdout.write(`\n${report(deployed, operator.address, setup)}\n`);
-  const outcome = { chainId: client.chainId, operator: operator.address, setup, verificationKeyHash, ...deployed };
+  if (predecessor !== undefined) process.stdout.write(`\n${nextStep(predecessor, deployed.federation, options.rpc)}\n`);
+  const named = { ...(predecessor !== undefined && { predecessor }) };
+  const outcome = {
+    chainId: client.chainId,
+    operator: operator.address,
+    setup,
+    verificationKeyHash,
+    ...named,
+    ...deployed,
+  };
   if (options.json !== undefined) await writeFileAtomic(options.json, `${JSON.stringify(outcome, undefined, 2)}\n`);
 }
 
@@ -82,7 +105,12 @@ const report = ({ federation, registry, ledger, gasUsed }: Deployment, operator:
     'Start the key-holders first: no round opens before each has registered a sealing key.',
   ].join('\n');
 
-function url(text: string): string {
-  if (!/^https?:\/\/./.test(text)) throw new InvalidArgumentError('An http or https address.');
-  return text;
-}
+/** Until then the new deployment takes members, keys and proofs of policies, and neither an anchor nor a round. */
+const nextStep = (predecessor: Hex, federation: Hex, rpc: string): string =>
+  [
+    'It is not in force yet. When every party is ready, the operator of its predecessor runs, once and for ever:',
+    '',
+    `  concordat deploy succeed --dir <its folder> --rpc ${rpc} --federation ${predecessor} --successor ${federation}`,
+    '',
+    'Every dealer then anchors anew under the new federation, before it selects or commits.',
+  ].join('\n');

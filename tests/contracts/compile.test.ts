@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { consentRegistryAbi } from '../../engines/chain/abi/consent-registry.ts';
-import { federationAbi } from '../../engines/chain/abi/federation.ts';
-import { roundLedgerAbi } from '../../engines/chain/abi/round-ledger.ts';
+import { consentRegistryAbi } from '../../protocol/abi/consent-registry.ts';
+import { federationAbi } from '../../protocol/abi/federation.ts';
+import { roundLedgerAbi } from '../../protocol/abi/round-ledger.ts';
 import { type CompileEvent, compileContracts } from '../../engines/chain/compile.ts';
 import { writeAbis } from '../../engines/chain/write-abis.ts';
 import { CACHE_DIR, testArtifacts } from './world.ts';
@@ -83,7 +83,7 @@ async function testTexts(): Promise<string> {
 }
 
 async function contractTexts(): Promise<string> {
-  const files = ['Federation.sol', 'ConsentRegistry.sol', 'RoundLedger.sol'].map((file) =>
+  const files = ['Federation.sol', 'ConsentRegistry.sol', 'PendingWithdrawals.sol', 'RoundLedger.sol'].map((file) =>
     join(CONTRACTS, 'src', file),
   );
   return (await Promise.all(files.map((file) => readFile(file, 'utf8')))).join('\n');

@@ -55,6 +55,7 @@ describe('typed data', () => {
     Anchor: { dealer: addressOf('dealer-1'), ...stateOf(3) },
     Receipts: { dealer: addressOf('dealer-1'), root: hash('root') },
     Upload: { dealer: addressOf('dealer-1'), round: 7, attempt: 2, payloadHash: hash('p'), sharesRoot: hash('s') },
+    Opening: { dealer: addressOf('dealer-1'), round: 7, attempt: 2, packageHash: hash('package') },
     Answer: {
       keyHolder: addressOf('k'),
       round: 7,

@@ -239,14 +239,18 @@ describe('parameters and contracts', () => {
     ['no witness', [3, 2, 0, 3600, hash('vk')]],
     ['no age for metrics', [3, 2, 2, 0, hash('vk')]],
   ])('[P-02] %s is no federation', async (_, parameters) => {
-    const args = [operator.address, parameters];
+    const args = [operator.address, parameters, ZERO];
     await expectRefusal(operator.client.deploy(world.artifacts.Federation, args, 'Federation'), 'InvalidParameters');
   });
 
   test('[P-22] fewer key-holders than the threshold are named by the first that is missing', async () => {
     const { client } = operator;
     const parameters = [3, 2, 2, 3600, hash('vk')];
-    const { address } = await client.deploy(world.artifacts.Federation, [operator.address, parameters], 'Federation');
+    const { address } = await client.deploy(
+      world.artifacts.Federation,
+      [operator.address, parameters, ZERO],
+      'Federation',
+    );
     const other = createFederation(client, address);
     await expectRefusal(other.keysHash(), 'KeyMissing', { index: '1' });
     await other.registerKeyHolder(operator.address);
@@ -271,7 +275,7 @@ describe('parameters and contracts', () => {
       p.metricMaxAgeSeconds,
       p.verificationKeyHash,
     ];
-    const other = await client.deploy(artifacts.Federation, [operator.address, parameters], 'Federation');
+    const other = await client.deploy(artifacts.Federation, [operator.address, parameters, ZERO], 'Federation');
     const registry = await client.deploy(
       artifacts.ConsentRegistry,
       [other.address, world.at.verifier],

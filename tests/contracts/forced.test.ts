@@ -76,7 +76,8 @@ describe('taken', () => {
     expect(assertion).toEqual(encodeAssertion(request.assertion));
     desk.take({ operation: fromHex(event.operation), assertion });
     expect(desk.state.subject(anna.subject)?.digest).toBe(0n);
-    expect(await pending()).toEqual([{ subject: anna.subject, seq: 2, blockNumber: receipt.blockNumber }]);
+    const place = { blockNumber: receipt.blockNumber, registry: world.at.registry };
+    expect(await pending()).toEqual([{ subject: anna.subject, seq: 2, ...place }]);
     console.log(`forceWithdraw: ${receipt.gasUsed} gas`);
   });
 

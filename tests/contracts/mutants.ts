@@ -1,23 +1,11 @@
 // Contracts with one check taken out or moved by one: what the forge tests must notice, and in which property's name.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { collectSources } from '../../engines/chain/sources.ts';
+import { collectSources } from '../../kit/solidity/sources.ts';
 import { PACKAGE_ROOT } from '../../kit/sources.ts';
 import { runSolc } from '../../scripts/forge/forge.ts';
-
-type Name = 'Federation' | 'ConsentRegistry' | 'RoundLedger';
-
-export interface Mutant {
-  readonly title: string;
-  readonly contract: Name;
-  readonly from: string;
-  readonly to: string;
-  readonly property: `P-${string}`;
-  /** The tests that are asked, by a regular expression over their names. */
-  readonly match: string;
-  /** Tried at every run; the others when CONCORDAT_MUTANTS=all. */
-  readonly always?: true;
-}
+import type { Mutant } from './mutant.ts';
+import { SUCCESSION_MUTANTS } from './succession-mutants.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -90,8 +78,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     title: 'a pause holds up withdrawals',
     contract: 'ConsentRegistry',
-    from: 'bytes[] calldata witnessSignatures\n    ) external onlyDealer {',
-    to: 'bytes[] calldata witnessSignatures\n    ) external onlyDealer whenRunning {',
+    from: ') external onlyDealer whenInForce {',
+    to: ') external onlyDealer whenInForce whenRunning {',
     property: 'P-07',
     match: 'invariant_P05',
   },
@@ -149,8 +137,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     title: 'a pause holds up forced withdrawals',
     contract: 'ConsentRegistry',
-    from: 'Membership calldata membership)\n        external\n    {',
-    to: 'Membership calldata membership)\n        external\n        whenRunning\n    {',
+    from: 'Membership calldata membership)\n        external\n        whenInForce\n    {',
+    to: 'Membership calldata membership)\n        external\n        whenInForce\n        whenRunning\n    {',
     property: 'P-24',
     match: 'invariant_P23',
   },
@@ -280,6 +268,7 @@ export const MUTANTS: readonly Mutant[] = [
     property: 'P-22',
     match: 'invariant_P11',
   },
+  ...SUCCESSION_MUTANTS,
 ];
 
 /** No more than keeps the stack within its depth: a mutant's size and gas do not matter. */

@@ -69,8 +69,9 @@ interface IConsentRegistry {
         bytes32 subject;
         /// Of the withdrawal.
         uint64 seq;
-        /// Where its event stands.
+        /// Where its event stands: this registry, or one before it.
         uint64 blockNumber;
+        address registry;
     }
 
     event Anchored(
@@ -151,7 +152,8 @@ interface IConsentRegistry {
     error ForcedWithdrawalPending(address dealer, uint256 count);
 
     /// @notice Makes a consent state the dealer's current one; every commit and selection under the last one is stale at once.
-    /// @param epoch The last epoch plus one; the first is 1.
+    /// @param epoch The last epoch plus one; the first is 1. A dealer's log, epochs and all, goes on where the predecessor's registry
+    ///              left it.
     /// @param operationCount Length of the consent log; never falls.
     /// @param witnessSignatures 65-byte ECDSA signatures over EIP-712 `Anchor`, one per distinct witness, in any order.
     function anchor(
@@ -201,14 +203,23 @@ interface IConsentRegistry {
 
     function federation() external view returns (IFederation);
     function verifier() external view returns (IPolicyVerifier);
+    /// @notice The registry that this one carries on; zero for the first of its line.
+    function predecessor() external view returns (IConsentRegistry);
+    /// @notice The dealer's last anchor, here or, until its first one here, in the registries before this.
     function currentAnchor(address dealer) external view returns (AnchorRecord memory);
     function selectionOf(address dealer, bytes32 requirementKey) external view returns (Selection memory);
     function claimOf(address dealer, bytes32 requirementKey, uint256 digest) external view returns (Claim memory);
-    /// @notice The current root, the forced withdrawals not yet acknowledged and the selection: all that a commit needs.
+    /// @notice Whether the dealer has anchored in this registry: it neither selects nor commits before.
+    function hasAnchored(address dealer) external view returns (bool);
+    /// @notice The current root, if anchored in this registry, the forced withdrawals not yet acknowledged and the selection: all that a commit needs.
     function standingOf(address dealer, bytes32 requirementKey)
         external
         view
-        returns (bytes32 currentRoot, uint256 pendingCount, Selection memory selection);
+        returns (bytes32 currentRoot, uint256 pending, Selection memory selection);
+    /// @notice Forced withdrawals not yet acknowledged; those made in the registries before this are among them.
+    function pendingCount(address dealer) external view returns (uint256);
+    /// @notice Sequence number of the subject's forced withdrawal; zero when none is pending.
+    function pendingSeq(address dealer, bytes32 subject) external view returns (uint64);
     function pendingWithdrawals(address dealer) external view returns (PendingWithdrawal[] memory);
 
     /// @notice The public input that ties a claim to this chain, this registry and one dealer.

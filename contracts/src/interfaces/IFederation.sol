@@ -24,6 +24,10 @@ interface IFederation {
         bytes32 keyHash;
     }
 
+    /// At deployment, by a federation that is to take over from another.
+    event PredecessorNamed(address indexed predecessor);
+    /// Together with `Paused`, unless it was: from here on the successor takes anchors and opens rounds.
+    event SuccessorNamed(address indexed successor);
     event ContractsSet(address registry, address ledger);
     event CoordinatorSet(address indexed coordinator);
     event DealerRegistered(address indexed dealer);
@@ -42,6 +46,12 @@ interface IFederation {
     error ContractsAlreadySet();
     /// A contract to be bound does not itself point back at this federation.
     error ForeignContract(address given);
+    /// What is named as the predecessor is no federation with contracts of its own.
+    error PredecessorUnbound(address predecessor);
+    /// The predecessor has not named this federation as its successor.
+    error NotNamedByPredecessor(address predecessor);
+    /// Another federation has taken over from this one, for ever.
+    error Superseded(address successor);
     error ZeroAddress();
     error PublicKeyMalformed(uint256 length);
     /// The key offered is the one in use.
@@ -56,6 +66,9 @@ interface IFederation {
 
     /// @notice Binds registry and ledger, once and for ever. Operator only.
     function setContracts(address registry, address ledger) external;
+    /// @notice Hands over to a new deployment, once and for ever. Operator only. Refused unless that one was deployed with this as its
+    ///         predecessor and has its contracts. This federation is paused from then on, and its registry takes no anchor any more.
+    function nameSuccessor(address successor) external;
     function setCoordinator(address coordinator) external;
     function registerDealer(address dealer) external;
     function removeDealer(address dealer) external;
@@ -64,7 +77,7 @@ interface IFederation {
     /// @notice Key-holders are never removed: the index of one is part of every share that was ever dealt.
     function registerKeyHolder(address keyHolder) external;
     /// @notice For a mistyped address: gives its index to another. Refused once it had a key.
-    function replaceKeyHolder(address keyHolder, address successor) external;
+    function replaceKeyHolder(address keyHolder, address replacement) external;
     /// @notice Replaces the sender's sealing key. Taken while paused too: it lets the sender erase the key before.
     function rotateKey(bytes calldata publicKey) external;
     /// @notice The emergency brake: stops claims, selections, rounds, commits, sets and publications; never an anchor, nor
@@ -73,6 +86,13 @@ interface IFederation {
     function unpause() external;
 
     function parameters() external view returns (Parameters memory);
+    /// @notice The federation that this one carries on; zero for the first of its line.
+    function predecessor() external view returns (address);
+    /// @notice The federation that carries this one on; zero while there is none.
+    function successor() external view returns (address);
+    /// @notice Passes for the one federation of a line that takes anchors and opens rounds: it has no successor, and its predecessor, if
+    ///         it has one, names it.
+    function requireInForce() external view;
     function coordinator() external view returns (address);
     function registry() external view returns (address);
     function ledger() external view returns (address);

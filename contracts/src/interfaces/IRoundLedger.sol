@@ -108,10 +108,10 @@ interface IRoundLedger {
     error AttemptsMismatch(uint256 dealers, uint256 attempts);
     error MetricOutOfRange(uint16 given);
 
-    /// @param baseModelHash The task's last published model; any for its first round.
+    /// @param baseModelHash The model that the task published last, under whichever deployment of the line; any for its first round.
     /// @param epsilonAfterMilli The task's ε per customer after this round, thousandths; 2^20-1 = no differential privacy.
     /// @param deadline Unix seconds; commits are taken before it. At most a week ahead: keys are kept until a round is over.
-    /// @return round Numbered from 1.
+    /// @return round Numbered from 1; the numbers go on where the predecessor's ledger left them.
     function openRound(
         bytes32 taskHash,
         uint256 required0,
@@ -155,8 +155,13 @@ interface IRoundLedger {
 
     function federation() external view returns (IFederation);
     function registry() external view returns (IConsentRegistry);
+    /// @notice The ledger that this one carries on; zero for the first of its line.
+    function predecessor() external view returns (IRoundLedger);
+    /// @notice The last round's number.
     function roundCount() external view returns (uint64);
+    /// @notice A round of this ledger, or of one before it. What a ledger had not ended when it was superseded has failed.
     function roundOf(uint64 round) external view returns (Round memory);
+    /// @notice In a round of this ledger, or of one before it.
     function commitOf(uint64 round, address dealer) external view returns (Commitment memory);
     /// @notice Hash and size of the finalised set; its members are in `SetFinalised`.
     function setOf(uint64 round) external view returns (bytes32 setHash, uint32 size);
