@@ -18,6 +18,8 @@ const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = 
     const audit = program.command('audit').description('re-check everything from chain and transcript');
     (await import('../auditor/cli.ts')).registerAuditCommands(audit);
   },
+  task: async (program) => (await import('./task/command.ts')).registerTask(program),
+  model: async (program) => (await import('./model/command.ts')).registerModel(program),
   deploy: async (program) => (await import('./deploy/command.ts')).registerDeploy(program),
   ceremony: async (program) => (await import('./ceremony/command.ts')).registerCeremony(program),
   consent: async (program) => (await import('./consent/command.ts')).registerConsent(program),

@@ -15,6 +15,7 @@ import { gasPage } from './gen/gas-page.ts';
 import type { GeneratedFile } from './gen/generated-file.ts';
 import { learningSchemaFiles } from './gen/learning-schemas.ts';
 import { limitsPage } from './gen/limits-page.ts';
+import { manifestSchemaFile } from './gen/manifest-schema.ts';
 import { propertiesPage } from './gen/properties-page.ts';
 import { solidityParams } from './gen/solidity.ts';
 
@@ -32,6 +33,7 @@ const stale = drifted(ROOT, [
   ...consentSchemaFiles(),
   ...learningSchemaFiles(),
   acceptSchemaFile(),
+  manifestSchemaFile(),
 ]);
 write(stale);
 // after the constants, because the contracts import them

@@ -29,7 +29,7 @@ const LEAST_DIGITS = 4;
  * `name` is a hash, the beginning of one, or a task's id.
  * @throws ConcordatError NOT_FOUND; CONFLICT, with their hashes, when several are meant
  */
-export function taskNamed(name: string, tasks: readonly TaskView[]): TaskView {
+export function taskNamed<T extends Pick<TaskView, 'id' | 'hash'>>(name: string, tasks: readonly T[]): T {
   const digits = name.toLowerCase().replace(/^0x/, '');
   const isHash = digits.length >= LEAST_DIGITS && /^[0-9a-f]+$/.test(digits);
   const byId = tasks.filter(({ id }) => id === name);

@@ -9,12 +9,12 @@ export function taskTable(tasks: readonly TaskView[], isTty: boolean): string {
   const ink = palette(isTty);
   const state = ({ state }: TaskView): string => {
     if (state === 'failed') return ink.bad(state);
-    return GOOD.has(state) ? ink.good(state) : state;
+    return GOOD.has(state) ? ink.good(state) : plain(state);
   };
   const rows = tasks.map((task) => [
-    task.id,
-    ink.dim(shortHash(task.hash)),
-    task.strategy,
+    plain(task.id),
+    ink.dim(plain(shortHash(task.hash))),
+    plain(task.strategy),
     state(task),
     `${task.rounds.done}/${task.rounds.asked}`,
     task.accuracyBps === undefined ? '–' : percent(task.accuracyBps),
@@ -23,7 +23,7 @@ export function taskTable(tasks: readonly TaskView[], isTty: boolean): string {
   ]);
   const head = ['task', 'hash', 'strategy', 'state', 'rounds', 'accuracy', 'AUC', 'ε spent'];
   const lines = table([head, ...rows], ['left', 'left', 'left', 'left', 'right', 'right', 'right', 'right']);
-  const reasons = tasks.flatMap(({ id, reason }) => (reason === undefined ? [] : [`${id}: ${plain(reason)}`]));
+  const reasons = tasks.flatMap(({ id, reason }) => (reason === undefined ? [] : [plain(`${id}: ${reason}`)]));
   return [lines, ...reasons].join('\n');
 }
 

@@ -1,6 +1,6 @@
 // `concordat task stop`: no new round of a task, and an end to the one in which dealers still train.
 import type { TaskView } from '../../coordinator/tasks/view.ts';
-import { command } from './client.ts';
+import { command, plain } from './client.ts';
 
 export interface StopOptions {
   readonly coordinator: string;
@@ -12,6 +12,8 @@ export const stopTask = ({ hash }: TaskView, { coordinator, tokenFile }: StopOpt
 
 export function stoppedText({ id, state, rounds, running }: TaskView): string {
   const done = `after ${rounds.done} of ${rounds.asked} rounds`;
-  if (running !== undefined) return `Task ${id} stops ${done}; round ${running.round} ends first.`;
-  return state === 'stopped' ? `Task ${id} is stopped ${done}.` : `Task ${id} had ended already: ${state} ${done}.`;
+  if (running !== undefined) return `Task ${plain(id)} stops ${done}; round ${running.round} ends first.`;
+  return state === 'stopped'
+    ? `Task ${plain(id)} is stopped ${done}.`
+    : `Task ${plain(id)} had ended already: ${state} ${done}.`;
 }

@@ -4,7 +4,7 @@ import type { TaskView } from '../../coordinator/tasks/view.ts';
 import { readFileOrExplain } from '../../kit/files.ts';
 import { parseDataContract } from '../../protocol/learning/data-contract.ts';
 import { checkTaskContract, parseTask } from '../../protocol/learning/task.ts';
-import { command, shortHash } from './client.ts';
+import { command, plain, shortHash } from './client.ts';
 
 export interface SubmitOptions {
   readonly coordinator: string;
@@ -29,8 +29,8 @@ export async function submitTask(file: string, options: SubmitOptions): Promise<
 export function submittedText({ id, hash, rounds }: TaskView, { coordinator }: SubmitOptions): string {
   const left = rounds.asked - rounds.done;
   return [
-    `Task ${id} is taken: ${left} ${left === 1 ? 'round' : 'rounds'} to run${rounds.done > 0 ? `, after ${rounds.done} before` : ''}.`,
-    `  hash   ${hash}`,
+    `Task ${plain(id)} is taken: ${left} ${left === 1 ? 'round' : 'rounds'} to run${rounds.done > 0 ? `, after ${rounds.done} before` : ''}.`,
+    `  hash   ${plain(hash)}`,
     `  watch  concordat task watch ${shortHash(hash)} --coordinator ${coordinator}`,
   ].join('\n');
 }

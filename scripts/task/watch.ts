@@ -14,7 +14,7 @@ const ENDED: ReadonlySet<TaskState> = new Set<TaskState>(['finished', 'stopped',
 
 /** @returns the task as it ended @throws ConcordatError TIMED_OUT when the coordinator stays away */
 export function watchTask(task: TaskView, coordinator: string, progress: Progress): Promise<TaskView> {
-  return progress.step(`Task ${task.id}`, (step) => follow(task, coordinator, step));
+  return progress.step(`Task ${plain(task.id)}`, (step) => follow(task, coordinator, step));
 }
 
 async function follow(task: TaskView, coordinator: string, step: Step): Promise<TaskView> {

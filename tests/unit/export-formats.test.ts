@@ -66,13 +66,13 @@ const CASES: Readonly<Record<string, Record<string, unknown>>> = {
   LeakyReLU: onto(layer('LeakyReLU', 'bend', {}), dense('mid', 5), layer('LeakyReLU', 'other', { alpha: 0.05 })),
   ELU: onto(layer('ELU', 'bend', {})),
   PReLU: onto(grid, layer('PReLU', 'bend', { shared_axes: [1] }), layer('PReLU', 'each'), flat),
-  Softmax: onto(grid, layer('Softmax', 'last'), layer('Softmax', 'again', { axis: 2 }), flat),
+  Softmax: onto(grid, layer('Softmax', 'last', { axis: -1 }), layer('Softmax', 'again', { axis: 2 }), flat),
   Dropout: onto(layer('Dropout', 'drop', { rate: 0.5 })),
   SpatialDropout1D: onto(grid, layer('SpatialDropout1D', 'drop', { rate: 0.5 }), flat),
   BatchNormalization: onto(
     layer('BatchNormalization', 'norm'),
     grid,
-    layer('BatchNormalization', 'middle', { axis: [1], epsilon: 0.01 }),
+    layer('BatchNormalization', 'middle', { axis: [2], epsilon: 0.01 }),
     flat,
   ),
   LayerNormalization: onto(
@@ -117,7 +117,7 @@ const WINDOWS = { pool_size: 2, strides: 1 };
 const cube = layer('Reshape', 'cube', { target_shape: [3, 2, 2] });
 const ONLY_TFJS: Readonly<Record<string, Record<string, unknown>>> = {
   SimpleRNN: onto(grid, layer('SimpleRNN', 'loop', { units: 3 })),
-  GRU: onto(grid, layer('GRU', 'loop', { units: 3, recurrent_activation: 'sigmoid' })),
+  GRU: onto(grid, layer('GRU', 'loop', { units: 3 })),
   LSTM: onto(grid, layer('LSTM', 'loop', { units: 3, return_sequences: true }), flat),
   Conv1D: onto(grid, layer('Conv1D', 'slide', { filters: 2, kernel_size: [2], padding: 'same' }), flat),
   Conv2D: onto(cube, layer('Conv2D', 'slide', { filters: 2, kernel_size: [2, 1] }), flat),

@@ -125,6 +125,7 @@ export const modelManifestSchema = z.strictObject({
     kind: text,
     parameters: count,
     layout: z.array(z.strictObject({ name: text, shape: z.array(count) })).describe('Kernels are inputs × units.'),
+    state: hashField.optional().describe('Of what the strategy carries on: with it, the weights give the hash again.'),
   }),
   round: count.describe('That published it.'),
   files: z.array(z.strictObject({ name: text, format: z.enum(FORMATS), sha256: hashField, bytes: count })),
@@ -136,7 +137,7 @@ export const modelManifestSchema = z.strictObject({
   metrics: metricsSchema,
   task: documentSchema('The task, as it was agreed.'),
   dataContract: documentSchema('The data contract, as it was agreed.'),
-  licence: text.nullable().describe('As whoever exported it said; null: nothing was said, which grants nothing.'),
+  licence: text.optional().describe('As whoever exported it said. Left out: nothing was said, which grants nothing.'),
   provenance: z.array(text).describe('For people.'),
 });
 export type ModelManifest = z.output<typeof modelManifestSchema>;
@@ -165,6 +166,7 @@ export function manifestFile(parts: ManifestParts): ExportFile {
       kind: task.model.kind,
       parameters: parameterCount(model.layout),
       layout: model.layout.map(({ name, shape }) => ({ name, shape: [...shape] })),
+      ...(model.state && { state: model.state }),
     },
     round: record.round,
     files: files.map(({ name, format, bytes }) => ({
@@ -181,7 +183,7 @@ export function manifestFile(parts: ManifestParts): ExportFile {
     metrics: record.metrics,
     task: { hash, document },
     dataContract: { hash: contract.hash, document: contract.document },
-    licence: licence ?? null,
+    ...(licence !== undefined && { licence }),
     provenance: provenanceOf(parts),
   };
   return { name: MANIFEST_FILE, bytes: utf8ToBytes(`${JSON.stringify(manifest, undefined, 2)}\n`) };
@@ -226,7 +228,7 @@ function provenanceOf({ task, modelHash, record, licence }: ManifestParts): stri
   const { chain, privacy } = record;
   return [
     `Model ${modelHash}, round ${record.round} of task ${task.id} (${task.title}).`,
-    'Trained by federated learning with Concordat: no record left its dealer, and only sums over dealers were opened.',
+    'Trained by federated learning with Concordat. An export looks the hash up; `concordat audit verify` checks the history behind it.',
     chain.checked
       ? `Its hash was published by ledger ${chain.ledger} on chain ${chain.chainId}, block ${chain.block}, transaction ${chain.transaction}.`
       : `NOT CHECKED AGAINST THE CHAIN: ${chain.why}`,

@@ -5,9 +5,9 @@ import { createGraph, type Graph, type Port, type Value } from './onnx-graph.ts'
 import { translateLayer } from './onnx-layers.ts';
 import type { ExportFile, NamedTensor } from './tensors.ts';
 
-export const FEATURES = 'features';
-export const SCORE = 'score';
-export const PREDICTION = 'prediction';
+const FEATURES = 'features';
+const SCORE = 'score';
+const PREDICTION = 'prediction';
 
 /** @throws ConcordatError EXPORT_UNSUPPORTED for a layer that has no counterpart here */
 export function onnxFile(

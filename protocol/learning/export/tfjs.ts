@@ -50,9 +50,16 @@ function configOf({ input, columns, layers }: Topology) {
 const layerJson = ({ type, name, options, inputs }: Layer) => ({
   class_name: type,
   name,
-  config: { name, trainable: true, dtype: 'float32', ...optionsJson(type, options) },
+  config: { name, trainable: true, dtype: 'float32', ...ALOUD[type], ...optionsJson(type, options) },
   inbound_nodes: [inputs.map((from) => [from, 0, 0, {}])],
 });
+
+/** Said aloud where Python's Keras takes something else for granted than TensorFlow.js, which trained it. */
+const ALOUD: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  GRU: { recurrent_activation: 'hard_sigmoid', reset_after: false },
+  LSTM: { recurrent_activation: 'hard_sigmoid' },
+  Softmax: { axis: -1 },
+};
 
 /** TensorFlow.js wants the one axis of Keras 3's list as a number. */
 function optionsJson(type: string, options: LayerOptions): Record<string, unknown> {
