@@ -1,22 +1,50 @@
 // An audit from the outside in: read the chain, open the bundle, run every check.
+import { createHash } from 'node:crypto';
 import type { Hex } from '../protocol/bytes.ts';
 import { readBundle } from '../protocol/transcript/bundle.ts';
 import { referenceEngines } from './engines.ts';
 import type { Evidence } from './evidence.ts';
-import { bundleFolder } from './folder.ts';
+import { counted, openBundle } from './folder.ts';
+import { eventsOf } from './history.ts';
+import { checkCeremony } from './proof/ceremony.ts';
 import { readHistory } from './read-chain.ts';
 
 export interface AuditSource {
   readonly rpcUrl: string;
   readonly federation: Hex;
-  /** Folder with `entries` and `blobs`. */
+  /** Folder with `entries` and `blobs`, or an archive of it. */
   readonly bundle: string;
   /** Where the federation begins; saves a public endpoint the search. */
   readonly fromBlock?: number;
+  /** Folder of the ceremony that made the verification key. */
+  readonly ceremony?: string;
 }
 
-/** @throws ConcordatError CHAIN_UNREACHABLE, CHAIN_WRONG */
-export async function loadEvidence({ rpcUrl, federation, bundle, fromBlock = 0 }: AuditSource): Promise<Evidence> {
-  const history = await readHistory(rpcUrl, federation, fromBlock);
-  return { history, bundle: await readBundle(bundleFolder(bundle)), engines: referenceEngines() };
+/**
+ * @param fetchAgain for a bundle that was fetched: a round may end while that goes on, and is then on chain before it is here
+ * @throws ConcordatError CHAIN_UNREACHABLE, CHAIN_WRONG; FILE_UNREADABLE for an archive that is none of a bundle
+ */
+export async function loadEvidence(source: AuditSource, fetchAgain?: () => Promise<unknown>): Promise<Evidence> {
+  const evidence = await readEvidence(source);
+  if (fetchAgain === undefined || !isBehind(evidence)) return evidence;
+  await fetchAgain();
+  return readEvidence(source);
 }
+
+async function readEvidence({ rpcUrl, federation, bundle, fromBlock = 0, ceremony }: AuditSource): Promise<Evidence> {
+  const { files, size } = counted(await openBundle(bundle));
+  const history = await readHistory(rpcUrl, federation, fromBlock);
+  return {
+    ...{ history, bundle: await readBundle(files, sha256), engines: referenceEngines(), bundleSize: size },
+    ...(ceremony !== undefined && { ceremony: await checkCeremony(ceremony) }),
+  };
+}
+
+/** The chain names an entry that the bundle has not. */
+function isBehind({ history, bundle }: Evidence): boolean {
+  const hashes = new Set(bundle.entries.map(({ hash }) => hash));
+  return eventsOf(history.events, 'Published').some(({ transcriptHead }) => !hashes.has(transcriptHead));
+}
+
+/** OpenSSL's: an audit hashes every file several times. */
+const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();

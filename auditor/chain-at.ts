@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { startEmbeddedChain } from '../engines/chain/embedded.ts';
-import { createRpc } from '../engines/chain/rpc.ts';
 import { readFileOrExplain } from '../kit/files.ts';
 import type { Hex } from '../protocol/bytes.ts';
 import { ConcordatError } from '../protocol/errors.ts';
 import { addressField } from '../protocol/messages/fields.ts';
+import { createReader } from './chain/rpc.ts';
 
 const federationFile = z.object({
   rpcUrl: z.string().min(1),
@@ -85,10 +85,10 @@ export async function openChain(run: FinishedRun): Promise<OpenedChain> {
 
 /** Another chain may have taken the port since; one with another number, or without the contract, is not this run's. */
 async function answers({ rpcUrl, chainId, federation }: FinishedRun): Promise<boolean> {
-  const rpc = createRpc(rpcUrl, 3_000);
+  const reader = createReader(rpcUrl, 3_000);
   try {
-    if (Number(await rpc.call('eth_chainId', [])) !== chainId) return false;
-    return (await rpc.call('eth_getCode', [federation, 'latest'])) !== '0x';
+    if (Number(await reader.ask('eth_chainId', [])) !== chainId) return false;
+    return (await reader.ask('eth_getCode', [federation, 'latest'])) !== '0x';
   } catch {
     return false;
   }

@@ -1,14 +1,18 @@
 // The reference engines, as Node runs them.
-import { verifyPasskeySignature } from '../engines/keys/passkey.ts';
-import type { RingOpener } from '../engines/ring/open.ts';
-import { createSealOpener } from '../engines/ring/open-seal.ts';
+import { join } from 'node:path';
+import { PACKAGE_ROOT } from '../kit/sources.ts';
+import type { RingOpener } from '../protocol/secagg/opener.ts';
 import type { Engines } from './evidence.ts';
+import { verifyPasskey } from './passkey.ts';
+import { compileDeployed } from './proof/compile.ts';
+import { createSealOpener } from './ring/open-seal.ts';
 
-/** SEAL's WASM is loaded when the first sum is opened, and once. */
-export function referenceEngines(): Engines {
+/** SEAL's WASM is loaded when the first sum is opened, and once. @param cacheDir for what the contracts compile to */
+export function referenceEngines(cacheDir = join(PACKAGE_ROOT, '.concordat/cache')): Engines {
   let opener: Promise<RingOpener> | undefined;
   return {
-    verifyPasskey: verifyPasskeySignature,
+    verifyPasskey,
+    compileContracts: (key) => compileDeployed(cacheDir, key),
     opener: () => {
       opener ??= createSealOpener();
       return opener;

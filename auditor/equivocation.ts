@@ -1,7 +1,4 @@
 // A file of evidence against one signer: what it proves by itself, and what the chain says of whose key that is.
-import { connectFederation } from '../engines/chain/connect.ts';
-import { readEvents } from '../engines/chain/events.ts';
-import { recoverTypedStruct } from '../engines/chain/typed-data.ts';
 import { readFileOrExplain } from '../kit/files.ts';
 import {
   decodeEquivocation,
@@ -10,6 +7,10 @@ import {
   verifyEquivocation,
 } from '../protocol/consent/equivocation.ts';
 import { ConcordatError } from '../protocol/errors.ts';
+import { viewWired } from './chain/contract.ts';
+import { readLogs } from './chain/logs.ts';
+import { createReader } from './chain/rpc.ts';
+import { recoverSigner } from './chain/signer.ts';
 
 const MEANING: Readonly<Record<Proven['contradiction'], string>> = {
   'same-epoch': 'two different anchors for one epoch',
@@ -25,7 +26,7 @@ const MEANING: Readonly<Record<Proven['contradiction'], string>> = {
 export async function checkEquivocationFile(file: string, rpcUrl: string | undefined): Promise<string> {
   const evidence = decodeEquivocation(new Uint8Array(await readFileOrExplain(file)));
   const proven = verifyEquivocation(evidence, (domain, anchor, signature) =>
-    recoverTypedStruct(domain, 'Anchor', anchor, signature),
+    recoverSigner(domain, 'Anchor', anchor, signature),
   );
   const { signer, role, dealer, contradiction } = proven;
   const { domain, statements } = evidence;
@@ -38,13 +39,15 @@ export async function checkEquivocationFile(file: string, rpcUrl: string | undef
 
 /** At any time, then or since: whoever is removed afterwards still signed. */
 async function requireRegistered(rpcUrl: string, { chainId, federation }: SigningDomain, { signer, role }: Proven) {
-  const { client } = await connectFederation(rpcUrl, federation);
-  if (client.chainId !== chainId) throw new ConcordatError('CHAIN_WRONG', `the evidence is of chain ${chainId}`);
-  const events = await readEvents(client, { address: federation, fromBlock: 0 });
-  const registered = events.some((event) =>
+  const reader = createReader(rpcUrl);
+  const found = await viewWired(reader, federation);
+  if (found.chainId !== chainId) throw new ConcordatError('CHAIN_WRONG', `the evidence is of chain ${chainId}`);
+  const toBlock = Number(await reader.ask('eth_blockNumber', []));
+  const events = await readLogs(reader, { address: [federation], fromBlock: 0, toBlock });
+  const registered = events.some(({ name, fields }) =>
     role === 'dealer'
-      ? event.name === 'DealerRegistered' && event.dealer === signer
-      : event.name === 'WitnessRegistered' && event.witness === signer,
+      ? name === 'DealerRegistered' && fields.dealer === signer
+      : name === 'WitnessRegistered' && fields.witness === signer,
   );
   if (!registered) throw new ConcordatError('NOT_A_MEMBER', `${signer} was never registered as a ${role}`, { signer });
 }

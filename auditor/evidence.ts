@@ -1,23 +1,41 @@
 // All that an audit looks at: what the chain says, what the bundle holds, and the reference engines to recompute with.
-import { recoverTypedStruct, type StructName, type StructValues } from '../engines/chain/typed-data.ts';
-import type { RingOpener } from '../engines/ring/open.ts';
+import type { StructName, StructValues } from '../protocol/messages/typed-data.ts';
+import type { RingOpener } from '../protocol/secagg/opener.ts';
 import type { Hex } from '../protocol/bytes.ts';
 import type { SignatureVerifier } from '../protocol/consent/assertion.ts';
 import type { Bundle } from '../protocol/transcript/bundle.ts';
 import type { EntryBody } from '../protocol/transcript/entry.ts';
+import { recoverSigner } from './chain/signer.ts';
+import type { CompileContracts } from './compiled-contracts.ts';
 import type { History } from './history.ts';
+import type { CheckedCeremony } from './proof/ceremony.ts';
 
 /** Reference implementations, passed in so that the checks themselves also run in a browser. */
 export interface Engines {
   /** SEAL, never the fast kernel that the coordinator uses. */
   readonly opener: () => Promise<RingOpener>;
   readonly verifyPasskey: SignatureVerifier;
+  /** With the pinned compiler, from this repository's sources. */
+  readonly compileContracts: CompileContracts;
+}
+
+/** How much of a bundle was read, and how long that took. */
+export interface BundleSize {
+  /** Each once, however often it was read. */
+  readonly files: number;
+  readonly bytes: number;
+  /** In all, repeats included. */
+  readonly readMs: number;
 }
 
 export interface Evidence {
   readonly history: History;
   readonly bundle: Bundle;
   readonly engines: Engines;
+  /** What a check of the whole ceremony came to, when there was one to check. */
+  readonly ceremony?: CheckedCeremony;
+  /** Read so far, where it is counted. */
+  readonly bundleSize?: () => BundleSize;
 }
 
 export type BodyType = EntryBody['type'];
@@ -29,11 +47,19 @@ export interface Located<T extends BodyType> {
   readonly body: BodyOf<T>;
 }
 
+/** What was sorted out of a bundle already: checks ask for the same kinds once per round. */
+const sorted = new WeakMap<Bundle, Map<BodyType, readonly { readonly seq: number; readonly body: EntryBody }[]>>();
+
 /** Entries of one kind, in order; those that do not decode are check 01's business. */
-export function entriesOf<T extends BodyType>(bundle: Bundle, type: T): Located<T>[] {
-  return bundle.entries.flatMap(({ entry }, seq) =>
-    entry?.body.type === type ? [{ seq, body: entry.body as BodyOf<T> }] : [],
-  );
+export function entriesOf<T extends BodyType>(bundle: Bundle, type: T): readonly Located<T>[] {
+  const kinds =
+    sorted.get(bundle) ?? new Map<BodyType, readonly { readonly seq: number; readonly body: EntryBody }[]>();
+  sorted.set(bundle, kinds);
+  const found: readonly { readonly seq: number; readonly body: EntryBody }[] =
+    kinds.get(type) ??
+    bundle.entries.flatMap(({ entry }, seq) => (entry?.body.type === type ? [{ seq, body: entry.body }] : []));
+  kinds.set(type, found);
+  return found as readonly Located<T>[];
 }
 
 /**
@@ -48,7 +74,7 @@ export function signerOf<N extends StructName>(
 ): Hex | undefined {
   const { chainId, federation } = evidence.history.deployment;
   try {
-    return recoverTypedStruct({ chainId, federation }, name, values, signature);
+    return recoverSigner({ chainId, federation }, name, values, signature);
   } catch {
     return undefined;
   }

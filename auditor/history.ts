@@ -44,6 +44,10 @@ export interface OpenCall {
 }
 
 interface Fields {
+  /** At deployment. */
+  PredecessorNamed: { readonly predecessor: Hex };
+  /** From here on nothing goes on in this federation. */
+  SuccessorNamed: { readonly successor: Hex };
   ContractsSet: { readonly registry: Hex; readonly ledger: Hex };
   CoordinatorSet: { readonly coordinator: Hex };
   DealerRegistered: { readonly dealer: Hex };
@@ -149,7 +153,17 @@ export interface Parameters {
   readonly verificationKeyHash: Hex;
 }
 
-/** What the contracts say of themselves when asked. */
+/** Of the four contracts, as the chain has it. */
+export interface DeployedCode {
+  readonly federation: Hex;
+  readonly registry: Hex;
+  readonly ledger: Hex;
+  readonly verifier: Hex;
+  /** Whom the registry asks. */
+  readonly verifierAddress: Hex;
+}
+
+/** What the contracts say of themselves when asked, and their code, which decides what they do. */
 export interface Deployment {
   /** What the endpoint answers, not what anyone claims. */
   readonly chainId: number;
@@ -161,6 +175,7 @@ export interface Deployment {
   readonly registryFederation: Hex;
   readonly ledgerFederation: Hex;
   readonly ledgerRegistry: Hex;
+  readonly code: DeployedCode;
 }
 
 export interface History {
@@ -169,6 +184,8 @@ export interface History {
   readonly events: readonly ChainEvent[];
   /** The last block that was read. */
   readonly headBlock: number;
+  /** Of the federation that this one names as its predecessor; undefined when it names none, or there is none at that address. */
+  readonly predecessor?: History;
 }
 
 export function eventsOf<N extends EventName>(events: readonly ChainEvent[], name: N): EventOf<N>[] {

@@ -1,143 +1,111 @@
 // Reads a federation's whole history from a chain endpoint: events in order, block times, senders, and calldata.
-import { type RegistryCall, readRegistryCall } from '../engines/chain/calldata.ts';
-import { type ChainClient, createChainClient } from '../engines/chain/client.ts';
-import { createConsentRegistry } from '../engines/chain/consent-registry.ts';
-import { ROUND_LEDGER_ABI } from '../engines/chain/contracts.ts';
-import { type ChainEvent as LoggedEvent, readEvents } from '../engines/chain/events.ts';
-import { createFederation } from '../engines/chain/federation.ts';
-import { createRoundLedger } from '../engines/chain/round-ledger.ts';
+import { z } from 'zod';
 import type { Hex } from '../protocol/bytes.ts';
-import { splitGrants } from '../protocol/consent/policy.ts';
 import { ConcordatError } from '../protocol/errors.ts';
-import type { ChainEvent, Deployment, History, OpenCall, Place } from './history.ts';
+import { anchorCall, claimCall, openCall, type SentTransaction, selectionCall } from './chain/calls.ts';
+import { readCode, viewFederation } from './chain/contract.ts';
+import { type LoggedEvent, readLogs } from './chain/logs.ts';
+import { type ChainReader, createReader, quantity } from './chain/rpc.ts';
+import { type ChainEvent, type Deployment, eventsOf, type History, type Place } from './history.ts';
 
-interface RawBlock {
-  readonly timestamp: string;
-  readonly parentHash: Hex;
-}
-
-interface RawTransaction {
-  readonly from: string;
-  readonly to: string | null;
-  readonly input: string;
-}
+const hex = z
+  .string()
+  .regex(/^0x[0-9a-fA-F]*$/)
+  .transform((text) => text.toLowerCase() as Hex);
+const blockSchema = z.object({ timestamp: hex, parentHash: hex });
+const transactionSchema = z.object({ from: hex, to: hex.nullable(), input: hex });
+type Block = z.output<typeof blockSchema>;
 
 /** @throws ConcordatError CHAIN_UNREACHABLE; CHAIN_WRONG when there is no federation at the address */
 export async function readHistory(rpcUrl: string, federation: Hex, fromBlock = 0): Promise<History> {
-  const client = await createChainClient({ rpcUrl });
-  const deployment = await readDeployment(client, federation);
-  const headBlock = await client.blockNumber();
+  const reader = createReader(rpcUrl);
+  const headBlock = Number(await reader.ask('eth_blockNumber', []));
+  return readLine(reader, federation, { fromBlock, headBlock });
+}
+
+/** One moment for the whole line. @param later the federations already read, which name this one */
+async function readLine(
+  reader: ChainReader,
+  federation: Hex,
+  range: { readonly fromBlock: number; readonly headBlock: number },
+  later: readonly Hex[] = [],
+): Promise<History> {
+  const { fromBlock, headBlock } = range;
+  const found = await viewFederation(reader, federation);
+  const deployment: Deployment = { ...found, code: await readCode(reader, found) };
   const address = [federation, deployment.registry, deployment.ledger];
-  const logged = await readEvents(client, { address, fromBlock, toBlock: headBlock });
-  const fetch = createFetcher(client);
-  const events: ChainEvent[] = [];
-  for (const event of logged) events.push(await toAuditEvent(client, deployment, event, fetch));
-  return { deployment, events, headBlock };
-}
-
-async function readDeployment(client: ChainClient, address: Hex): Promise<Deployment> {
-  const federation = createFederation(client, address);
-  const [parameters, registryAddress, ledgerAddress] = [
-    await federation.parameters(),
-    await federation.registry(),
-    await federation.ledger(),
-  ];
-  const registry = createConsentRegistry(client, registryAddress);
-  const ledger = createRoundLedger(client, ledgerAddress);
-  return {
-    chainId: client.chainId,
-    federation: address,
-    registry: registryAddress,
-    ledger: ledgerAddress,
-    parameters,
-    registryFederation: await registry.federation(),
-    ledgerFederation: await ledger.federation(),
-    ledgerRegistry: await ledger.registry(),
-  };
-}
-
-interface Fetcher {
-  block(number: number): Promise<RawBlock>;
-  transaction(hash: Hex): Promise<RawTransaction>;
-}
-
-/** Each block and transaction once: many events share them. */
-function createFetcher({ rpc }: ChainClient): Fetcher {
-  const known = new Map<string, Promise<unknown>>();
-  function once<T>(key: string, method: string, params: readonly unknown[]): Promise<T> {
-    const found = known.get(key) ?? rpc.call(method, params);
-    known.set(key, found);
-    return found.then((value) => {
-      if (value === null) throw new ConcordatError('CHAIN_WRONG', `the endpoint has lost ${key}`);
-      return value as T;
-    });
-  }
-  return {
-    block: (number) => once(`block ${number}`, 'eth_getBlockByNumber', [`0x${number.toString(16)}`, false]),
-    transaction: (hash) => once(`transaction ${hash}`, 'eth_getTransactionByHash', [hash]),
-  };
-}
-
-async function toAuditEvent(
-  client: ChainClient,
-  deployment: Deployment,
-  event: LoggedEvent,
-  fetch: Fetcher,
-): Promise<ChainEvent> {
-  const { address, blockNumber, logIndex, txHash, ...fields } = event;
-  const block = await fetch.block(blockNumber);
-  const transaction = await fetch.transaction(txHash);
-  const at: Place = {
-    block: blockNumber,
-    logIndex,
-    timestamp: Number(block.timestamp),
-    transaction: txHash,
-    sender: transaction.from.toLowerCase() as Hex,
-    contract: address,
-  };
-  switch (fields.name) {
-    case 'Anchored': {
-      const call = await registryCall(client, deployment, txHash, 'anchor');
-      return { ...fields, at, call: call && { witnessSignatures: call.witnessSignatures } };
-    }
-    case 'PoliciesAdmitted':
-      return { ...fields, at, call: (await registryCall(client, deployment, txHash, 'admitPolicies'))?.proof };
-    case 'SelectionAdmitted': {
-      const call = await registryCall(client, deployment, txHash, 'admitSelection');
-      if (call === undefined) return { ...fields, at, call };
-      const { requirement, buckets, proof, proofFlags } = call.request;
-      const [required0, required1] = splitGrants(requirement.required);
-      const { minEvidence } = requirement;
-      return { ...fields, at, call: { required0, required1, minEvidence, buckets, proof, proofFlags } };
-    }
-    case 'RoundOpened':
-      return { ...fields, at, call: openCall(deployment, transaction, block) };
-    default:
-      return { ...fields, at } as ChainEvent;
-  }
-}
-
-/** undefined when the transaction reaches the registry some other way: what it carried cannot be read then. */
-async function registryCall<M extends RegistryCall['method']>(
-  client: ChainClient,
-  { registry }: Deployment,
-  txHash: Hex,
-  method: M,
-): Promise<Extract<RegistryCall, { method: M }> | undefined> {
+  const logged = await readLogs(reader, { address, fromBlock, toBlock: headBlock });
+  const behind = await readBehind(reader, logged);
+  const events = logged.map((event) => toAuditEvent(deployment, event, behind));
+  const [{ predecessor } = { predecessor: undefined }] = eventsOf(events, 'PredecessorNamed');
+  const read = [...later, federation];
+  if (predecessor === undefined || read.includes(predecessor)) return { deployment, events, headBlock };
   try {
-    const call = await readRegistryCall(client, registry, txHash);
-    return call.method === method ? (call as Extract<RegistryCall, { method: M }>) : undefined;
+    return { deployment, events, headBlock, predecessor: await readLine(reader, predecessor, range, read) };
   } catch (cause) {
-    if (cause instanceof ConcordatError && cause.code === 'CHAIN_WRONG') return undefined;
+    // no federation there: check 18 has the event, and no history to it
+    if (cause instanceof ConcordatError && NO_FEDERATION.has(cause.code)) return { deployment, events, headBlock };
     throw cause;
   }
 }
 
-function openCall({ ledger }: Deployment, transaction: RawTransaction, block: RawBlock): OpenCall | undefined {
-  if (transaction.to?.toLowerCase() !== ledger) return undefined;
-  const call = ROUND_LEDGER_ABI.parseTransaction({ data: transaction.input });
-  if (call?.name !== 'openRound') return undefined;
-  const [, required0, required1, minEvidence] = call.args as unknown as readonly bigint[];
-  if (required0 === undefined || required1 === undefined) return undefined;
-  return { required0, required1, minEvidence: Number(minEvidence), parentHash: block.parentHash };
+const NO_FEDERATION: ReadonlySet<string> = new Set(['CHAIN_WRONG', 'CHAIN_REVERTED']);
+
+interface Behind {
+  readonly blocks: ReadonlyMap<number, Block>;
+  readonly transactions: ReadonlyMap<Hex, SentTransaction>;
+}
+
+/** Each block and transaction once: many events share them. */
+async function readBehind(reader: ChainReader, logged: readonly LoggedEvent[]): Promise<Behind> {
+  const numbers = [...new Set(logged.map(({ block }) => block))];
+  const hashes = [...new Set(logged.map(({ transaction }) => transaction))];
+  const blocks = await reader.askAll(
+    numbers.map((number) => ({ method: 'eth_getBlockByNumber', params: [quantity(number), false] })),
+  );
+  const transactions = await reader.askAll(
+    hashes.map((hash) => ({ method: 'eth_getTransactionByHash', params: [hash] })),
+  );
+  return {
+    blocks: new Map(numbers.map((number, i) => [number, known(blockSchema, blocks[i], `block ${number}`)])),
+    transactions: new Map(
+      hashes.map((hash, i) => [hash, known(transactionSchema, transactions[i], `transaction ${hash}`)]),
+    ),
+  };
+}
+
+function known<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new ConcordatError('CHAIN_WRONG', value === null ? `the endpoint has lost ${what}` : `${what} is no such thing`);
+}
+
+function toAuditEvent(deployment: Deployment, event: LoggedEvent, { blocks, transactions }: Behind): ChainEvent {
+  const [block, sent] = [blocks.get(event.block), transactions.get(event.transaction)];
+  if (block === undefined || sent === undefined) throw new ConcordatError('CHAIN_WRONG', 'an event of nowhere');
+  const at: Place = {
+    block: event.block,
+    logIndex: event.logIndex,
+    timestamp: Number(block.timestamp),
+    transaction: event.transaction,
+    sender: sent.from,
+    contract: event.address,
+  };
+  // history.ts names the same fields as the generated ABI: tests read one of each
+  return { name: event.name, ...event.fields, at, ...callOf(deployment, event, sent, block) } as ChainEvent;
+}
+
+function callOf({ registry, ledger }: Deployment, { name }: LoggedEvent, sent: SentTransaction, block: Block): object {
+  switch (name) {
+    case 'Anchored':
+      return { call: anchorCall(registry, sent) };
+    case 'PoliciesAdmitted':
+      return { call: claimCall(registry, sent) };
+    case 'SelectionAdmitted':
+      return { call: selectionCall(registry, sent) };
+    case 'RoundOpened':
+      return { call: openCall(ledger, sent, block.parentHash) };
+    default:
+      return {};
+  }
 }

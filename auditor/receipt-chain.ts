@@ -1,24 +1,28 @@
 // What a chain says of one dealer, for the audit of a receipt: its anchors, its commits, and who could sign.
-import { connectFederation } from '../engines/chain/connect.ts';
-import { readEvents, topicOf } from '../engines/chain/events.ts';
-import { type Hex, toHex } from '../protocol/bytes.ts';
+import type { Hex } from '../protocol/bytes.ts';
+import { toHex } from '../protocol/bytes.ts';
 import { abiWord } from '../protocol/consent/hex-schema.ts';
+import { ConcordatError } from '../protocol/errors.ts';
+import { readLogs, topicOf } from './chain/logs.ts';
+import { createReader } from './chain/rpc.ts';
+import { type ReceiptDeployment, readReceiptLine, timeOfBlock } from './receipt-line.ts';
 
 export interface AnchoredAt {
   readonly root: Hex;
   /** Of its block. */
   readonly atSeconds: number;
+  /** Whose witnesses signed it. */
+  readonly deployment: ReceiptDeployment;
 }
 
 export interface ReceiptChain {
   readonly chainId: number;
+  /** The one that was asked for. */
   readonly federation: Hex;
-  readonly registry: Hex;
-  readonly witnessQuorum: number;
-  /** Everyone who ever was one. */
-  readonly dealers: ReadonlySet<Hex>;
-  readonly witnesses: ReadonlySet<Hex>;
-  /** Epoch -> anchor of this dealer. */
+  /** Oldest first. The last one is in force, unless the predecessor that its first names has not named it. */
+  readonly line: readonly ReceiptDeployment[];
+  readonly notNamedBy: Hex | undefined;
+  /** Epoch -> anchor of this dealer, under whichever deployment. */
   readonly anchors: ReadonlyMap<number, AnchoredAt>;
   /** Round -> what this dealer committed to last. */
   readonly recordsRoots: ReadonlyMap<number, Hex>;
@@ -31,41 +35,39 @@ export async function readReceiptChain(
   rpcUrl: string,
   at: { readonly federation: Hex; readonly dealer: Hex; readonly epochs: readonly number[] },
 ): Promise<ReceiptChain> {
-  const { client, federation, registry, ledger } = await connectFederation(rpcUrl, at.federation);
+  const reader = createReader(rpcUrl);
+  const { chainId, deployments: line, notNamedBy } = await readReceiptLine(reader, at.federation);
   const dealer = toHex(abiWord(at.dealer));
-  const read = (address: Hex, topics: readonly (Hex | null)[]) => readEvents(client, { address, fromBlock: 0, topics });
+  const toBlock = Number(await reader.ask('eth_blockNumber', []));
+  const read = (address: readonly Hex[], topics: readonly (Hex | null)[]) =>
+    readLogs(reader, { address, fromBlock: 0, toBlock, topics });
 
-  const anchored = (await read(registry.address, [topicOf('Anchored'), dealer])).flatMap((event) =>
-    event.name === 'Anchored' ? [event] : [],
+  const anchored = await read(
+    line.map(({ registry }) => registry),
+    [topicOf('Anchored'), dealer],
   );
   const anchors = new Map<number, AnchoredAt>();
-  for (const event of anchored) {
-    const { epoch } = event;
+  const epochOfRoot = new Map<Hex, number>();
+  for (const { fields, address, block } of anchored) {
+    const [epoch, root] = [fields.epoch as number, fields.root as Hex];
+    epochOfRoot.set(root, epoch);
+    const deployment = line.find(({ registry }) => registry === address);
+    if (deployment === undefined) throw new ConcordatError('CHAIN_WRONG', `an event of ${address} was not asked for`);
     if (!at.epochs.includes(epoch)) continue;
-    const block = (await client.rpc.call('eth_getBlockByNumber', [`0x${event.blockNumber.toString(16)}`, false])) as {
-      readonly timestamp: string;
-    };
-    anchors.set(epoch, { root: event.root, atSeconds: Number(block.timestamp) });
+    anchors.set(epoch, { root, deployment, atSeconds: await timeOfBlock(reader, block) });
   }
-  const commits = (await read(ledger.address, [topicOf('Committed'), null, dealer])).flatMap((event) =>
-    event.name === 'Committed' ? [event] : [],
+  const committed = await read(
+    line.map(({ ledger }) => ledger),
+    [topicOf('Committed'), null, dealer],
   );
-  const epochOfRoot = new Map(anchored.map(({ root, epoch }) => [root, epoch]));
-  const dealers = (await read(at.federation, [topicOf('DealerRegistered')])).flatMap((event) =>
-    event.name === 'DealerRegistered' ? [event.dealer] : [],
-  );
-  const witnesses = (await read(at.federation, [topicOf('WitnessRegistered')])).flatMap((event) =>
-    event.name === 'WitnessRegistered' ? [event.witness] : [],
-  );
+  const commits = committed.map(({ fields }) => ({
+    round: fields.round as number,
+    recordsRoot: fields.recordsRoot as Hex,
+    epoch: epochOfRoot.get(fields.anchoredRoot as Hex) ?? 0,
+  }));
   return {
-    chainId: client.chainId,
-    federation: at.federation,
-    registry: registry.address,
-    witnessQuorum: (await federation.parameters()).witnessQuorum,
-    dealers: new Set(dealers),
-    witnesses: new Set(witnesses),
-    anchors,
+    ...{ chainId, federation: at.federation, line, notNamedBy, anchors },
     recordsRoots: new Map(commits.map(({ round, recordsRoot }) => [round, recordsRoot])),
-    commitEpochs: new Map(commits.map(({ round, anchoredRoot }) => [round, epochOfRoot.get(anchoredRoot) ?? 0])),
+    commitEpochs: new Map(commits.map(({ round, epoch }) => [round, epoch])),
   };
 }

@@ -1,6 +1,5 @@
 // Audit of one customer's receipt: every check always, each named, from the file and a chain endpoint alone.
-import { recoverTypedStruct } from '../engines/chain/typed-data.ts';
-import { verifyPasskeySignature } from '../engines/keys/passkey.ts';
+
 import type { Hex } from '../protocol/bytes.ts';
 import { anchoredRoot } from '../protocol/consent/anchor.ts';
 import type { RelyingParty } from '../protocol/consent/assertion.ts';
@@ -15,7 +14,10 @@ import {
   rootFault,
   signatureFault,
 } from '../protocol/consent/receipt.ts';
-import type { ReceiptChain } from './receipt-chain.ts';
+import { recoverSigner } from './chain/signer.ts';
+import { verifyPasskey } from './passkey.ts';
+import type { AnchoredAt, ReceiptChain } from './receipt-chain.ts';
+import type { ReceiptDeployment } from './receipt-line.ts';
 
 export interface ReceiptCheck {
   readonly id: 'place' | 'passkey' | 'dealer' | 'anchor' | 'log' | 'path' | 'witnesses' | 'rounds' | `round ${number}`;
@@ -27,6 +29,8 @@ export interface ReceiptCheck {
 export interface ReceiptReport {
   readonly formatVersion: 'concordat/1/receipt-audit';
   readonly federation: Hex;
+  /** The one of its line that is in force; undefined while none is. */
+  readonly inForce: Hex | undefined;
   readonly chainId: number;
   readonly dealer: Hex;
   readonly subject: Hex;
@@ -53,6 +57,7 @@ export function auditReceipt(receipt: Receipt, chain: ReceiptChain, relyingParty
   return {
     formatVersion: 'concordat/1/receipt-audit',
     federation: chain.federation,
+    inForce: chain.notNamedBy === undefined ? chain.line.at(-1)?.federation : undefined,
     chainId: chain.chainId,
     dealer,
     subject,
@@ -70,11 +75,25 @@ const check = (id: ReceiptCheck['id'], fault: string | undefined, found: string)
   finding: fault ?? found,
 });
 
-function checkPlace({ place }: Receipt, { chainId, federation, registry }: ReceiptChain): ReceiptCheck {
-  const said = `federation ${place?.federation}, registry ${place?.registry} on chain ${place?.chainId}`;
-  const same = place?.chainId === chainId && place.federation === federation && place.registry === registry;
-  const fault = place === undefined ? 'the receipt does not say where it stands' : `the receipt speaks of ${said}`;
-  return check('place', same ? undefined : fault, said);
+function checkPlace({ place }: Receipt, { chainId, line, notNamedBy }: ReceiptChain): ReceiptCheck {
+  if (place === undefined) return check('place', 'the receipt does not say where it stands', '');
+  const said = `federation ${place.federation}, registry ${place.registry} on chain ${place.chainId}`;
+  const found = line.find(({ federation, registry }) => place.federation === federation && place.registry === registry);
+  if (found === undefined || place.chainId !== chainId) return check('place', `the receipt speaks of ${said}`, '');
+  const waits = `${said}, which is not in force: ${notNamedBy} has not named it as its successor`;
+  return check('place', notNamedBy && waits, `${said}${carriedOn(found, line)}`);
+}
+
+/** Nothing to say of the deployment in force. */
+function carriedOn({ endedAtSeconds }: ReceiptDeployment, line: readonly ReceiptDeployment[]): string {
+  if (endedAtSeconds === undefined) return '';
+  return `, which ended at ${timeOf(endedAtSeconds)}: in force is ${line.at(-1)?.federation}`;
+}
+
+/** The receipt's own; for one that says nothing, or says another federation, the one that was asked for. */
+function deploymentOf({ place }: Receipt, { line, federation }: ReceiptChain): ReceiptDeployment | undefined {
+  const at = (address: Hex | undefined) => line.find((deployment) => deployment.federation === address);
+  return at(place?.federation) ?? at(federation);
 }
 
 const SIGNATURE_FAULTS: Readonly<Record<string, string>> = {
@@ -85,21 +104,23 @@ const SIGNATURE_FAULTS: Readonly<Record<string, string>> = {
 function checkPasskey(entry: DecodedEntry, relyingParty: RelyingParty | undefined): ReceiptCheck {
   if (relyingParty === undefined)
     return check('passkey', 'no relying party in the receipt: give --rp-id, --origin', '');
-  const fault = signatureFault(entry, relyingParty, verifyPasskeySignature);
+  const fault = signatureFault(entry, relyingParty, verifyPasskey);
   return check('passkey', fault && SIGNATURE_FAULTS[fault], `signed on pages of ${relyingParty.rpId}`);
 }
 
-function checkDealer(receipt: Receipt, dealer: Hex, { chainId, federation, dealers }: ReceiptChain): ReceiptCheck {
+function checkDealer(receipt: Receipt, dealer: Hex, chain: ReceiptChain): ReceiptCheck {
+  const { chainId } = chain;
+  const { federation = chain.federation, dealers } = deploymentOf(receipt, chain) ?? {};
   const root = promisedRoot(receipt);
   if (receipt.promise === undefined || root === undefined) return check('dealer', 'the dealer has not signed it', '');
   let signer: Hex | undefined;
   try {
-    signer = recoverTypedStruct({ chainId, federation }, 'Receipts', { dealer, root }, receipt.promise.signature);
+    signer = recoverSigner({ chainId, federation }, 'Receipts', { dealer, root }, receipt.promise.signature);
   } catch {
     // no signature at all: signed by nobody
   }
   if (signer !== dealer) return check('dealer', `signed by ${signer ?? 'nobody'}, not by ${dealer}`, '');
-  return check('dealer', dealers.has(dealer) ? undefined : `${dealer} was never a dealer`, `signed by ${dealer}`);
+  return check('dealer', dealers?.has(dealer) ? undefined : `${dealer} was never a dealer`, `signed by ${dealer}`);
 }
 
 function checkAnchored(receipt: Receipt, entry: DecodedEntry, chain: ReceiptChain): ReceiptCheck[] {
@@ -110,7 +131,11 @@ function checkAnchored(receipt: Receipt, entry: DecodedEntry, chain: ReceiptChai
   const place = indexFault(receipt) && `the log does not lead from entry ${receipt.logIndex} to the anchor`;
   return [
     checkAnchor(anchored, entry, chain),
-    checkWitnesses(anchored, chain),
+    checkWitnesses(
+      anchored,
+      chain,
+      chain.anchors.get(anchored.anchor.epoch)?.deployment ?? deploymentOf(receipt, chain),
+    ),
     check('log', log ?? place, `entry ${receipt.logIndex} of ${operationCount}`),
     checkPath(anchored, entry),
   ];
@@ -127,31 +152,40 @@ function checkAnchor(anchored: Anchored, entry: DecodedEntry, chain: ReceiptChai
       '',
     );
   }
-  const next = chain.anchors.get(epoch + 1);
-  const standing = next === undefined ? 'current' : `superseded by epoch ${epoch + 1} at ${timeOf(next.atSeconds)}`;
+  const standing = standingOf(found, epoch, chain);
   return check('anchor', undefined, `epoch ${epoch}, anchored at ${timeOf(found.atSeconds)}, ${standing}`);
 }
 
-function checkWitnesses({ anchor, witnessSignatures = [] }: Anchored, chain: ReceiptChain): ReceiptCheck {
+function standingOf({ deployment }: AnchoredAt, epoch: number, { anchors, line }: ReceiptChain): string {
+  const next = anchors.get(epoch + 1);
+  if (next !== undefined) {
+    const { federation } = next.deployment;
+    const where = federation === deployment.federation ? '' : `, under ${federation}, which carries it on`;
+    return `superseded by epoch ${epoch + 1} at ${timeOf(next.atSeconds)}${where}`;
+  }
+  if (deployment.endedAtSeconds === undefined) return 'current';
+  return `the dealer’s last under ${deployment.federation}${carriedOn(deployment, line)}, and nothing is used before it has anchored there`;
+}
+
+function checkWitnesses(
+  { anchor, witnessSignatures = [] }: Anchored,
+  { chainId, federation: asked }: ReceiptChain,
+  deployment: ReceiptDeployment | undefined,
+): ReceiptCheck {
+  const { federation = asked, witnesses, witnessQuorum = 1 } = deployment ?? {};
   const signers = new Set<Hex>();
   for (const signature of witnessSignatures) {
     let signer: Hex;
     try {
-      signer = recoverTypedStruct(
-        { chainId: chain.chainId, federation: chain.federation },
-        'Anchor',
-        anchor,
-        signature,
-      );
+      signer = recoverSigner({ chainId, federation }, 'Anchor', anchor, signature);
     } catch {
       return check('witnesses', 'a witness’s signature is none', '');
     }
-    if (signer === anchor.dealer || !chain.witnesses.has(signer)) {
+    if (signer === anchor.dealer || !witnesses?.has(signer)) {
       return check('witnesses', `co-signed by ${signer}, who was never a witness of this dealer’s anchors`, '');
     }
     signers.add(signer);
   }
-  const { witnessQuorum } = chain;
   const few = signers.size < witnessQuorum ? `${signers.size} witnesses, the quorum is ${witnessQuorum}` : undefined;
   return check('witnesses', few, `co-signed by ${[...signers].join(', ')}`);
 }

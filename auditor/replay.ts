@@ -1,6 +1,6 @@
 // The contracts' state, rebuilt from their events in order: what stood at the moment of each event, asked of no contract.
 import type { Hex } from '../protocol/bytes.ts';
-import type { ChainEvent, EventOf, SelectionCall } from './history.ts';
+import { type ChainEvent, type EventOf, eventsOf, type History, type SelectionCall } from './history.ts';
 
 interface Claim {
   readonly validUntil: number;
@@ -71,12 +71,15 @@ export const selectionKey = (dealer: Hex, requirementKey: Hex): string => `${dea
 export const forcedAt = ({ forced }: ChainState, dealer: Hex): string[] =>
   [...forced.keys()].filter((key) => key.startsWith(`${dealer}/`));
 
-/** Calls `visit` with each event and the state just before it; returns the state after all. */
+/**
+ * Calls `visit` with each event and the state just before it; returns the state after all.
+ * @param state what it starts from, and is changed: `carriedOn(history)` where rounds, models or withdrawals of a predecessor count
+ */
 export function replay(
   events: readonly ChainEvent[],
   visit: (event: ChainEvent, before: ChainState) => void = () => undefined,
+  state: ChainState = emptyState(),
 ): ChainState {
-  const state = emptyState();
   for (const event of events) {
     visit(event, state);
     apply(event, state);
@@ -84,9 +87,30 @@ export function replay(
   return state;
 }
 
+/** What a federation has of its predecessors before its first event: rounds, models and forced withdrawals; no member, no consent. */
+export function carriedOn({ predecessor }: History): ChainState {
+  const state = emptyState();
+  if (predecessor === undefined) return state;
+  const last = replay(predecessor.events, undefined, carriedOn(predecessor));
+  for (const [number, round] of last.rounds)
+    state.rounds.set(number, { ...round, failed: failureOf(round, predecessor) });
+  for (const [task, model] of last.models) state.models.set(task, model);
+  for (const [key, seq] of last.forced) state.forced.set(key, seq);
+  return state;
+}
+
+/** What a ledger had not ended when it was superseded has failed. */
+function failureOf({ opened, published, failed }: RoundState, { events }: History): RoundState['failed'] {
+  if (published !== undefined || failed !== undefined) return failed;
+  const { at } = eventsOf(events, 'SuccessorNamed')[0] ?? opened;
+  return { name: 'RoundFailed', at, round: opened.round, reason: 'superseded' };
+}
+
 function apply(event: ChainEvent, state: ChainState): void {
   switch (event.name) {
     case 'ContractsSet':
+    case 'PredecessorNamed':
+    case 'SuccessorNamed':
       return;
     case 'Paused':
     case 'Unpaused':

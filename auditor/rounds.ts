@@ -53,6 +53,12 @@ export function roundsWith(evidence: Evidence, ...types: readonly BodyType[]): A
     });
 }
 
+/** How each round was opened; a second opening of the same number is check 10's to report. */
+export function openings({ history }: Evidence): ReadonlyMap<number, EventOf<'RoundOpened'>> {
+  const opened = eventsOf(history.events, 'RoundOpened');
+  return new Map(opened.reverse().map((event) => [event.round, event]));
+}
+
 /** Failed on chain, and their sum was never opened: what was wrong with their sets has come to nothing. */
 export function roundsGivenUp({ bundle, history }: Evidence): ReadonlySet<number> {
   const opened = new Set(entriesOf(bundle, 'opened').map(({ body }) => body.round));

@@ -18,9 +18,12 @@ import { modelCheck } from './checks/14-model.ts';
 import { metricsCheck } from './checks/15-metrics.ts';
 import { taskCheck } from './checks/16-task.ts';
 import { privacyCheck } from './checks/17-privacy.ts';
+import { lineageCheck } from './checks/18-lineage.ts';
 import { type Check, type CheckResult, messageOf } from './checks/check.ts';
-import type { Evidence } from './evidence.ts';
+import type { BundleSize, Evidence } from './evidence.ts';
 import { eventsOf } from './history.ts';
+import { type FederationPromise, PROMISES } from './promises.ts';
+import { type RoundLine, timelineOf } from './timeline.ts';
 
 export const CHECKS: readonly Check[] = [
   bundleCheck,
@@ -40,14 +43,21 @@ export const CHECKS: readonly Check[] = [
   metricsCheck,
   taskCheck,
   privacyCheck,
+  lineageCheck,
 ];
 
 export type Verdict = 'pass' | 'fail' | 'inconclusive';
 
-export interface CheckReport extends CheckResult {
-  readonly id: string;
-  readonly title: string;
+export interface CheckReport extends CheckResult, Omit<Check, 'run'> {
   readonly verdict: Verdict;
+  readonly ms: number;
+}
+
+/** What the checks come to, for one promise. */
+export interface PromiseReport extends FederationPromise {
+  /** Numbers of the checks that it rests on; without any, no audit shows it. */
+  readonly checks: readonly string[];
+  readonly verdict: Verdict | 'not audited';
 }
 
 /** What a report speaks about. */
@@ -63,6 +73,12 @@ export interface Subject {
 export interface Report extends Subject {
   readonly formatVersion: 'concordat/1/audit-report';
   readonly protocolVersion: string;
+  /** When the audit ended, unix seconds. */
+  readonly madeAt: number;
+  readonly ms: number;
+  readonly bundle?: BundleSize;
+  readonly promises: readonly PromiseReport[];
+  readonly timeline: readonly RoundLine[];
   readonly checks: readonly CheckReport[];
   readonly checksRun: number;
   /** Checks that do not hold: those that failed, and those that could not decide. */
@@ -75,10 +91,11 @@ export async function verify(
   onCheck: (check: CheckReport) => void = () => undefined,
   checks: readonly Check[] = CHECKS,
 ): Promise<Report> {
+  const startedMs = performance.now();
   const subject = subjectOf(evidence);
   const reports: CheckReport[] = [];
   for (const check of checks) {
-    const report = judge(check, await run(check, evidence), subject.rounds.published > 0);
+    const report = await runTimed(check, evidence, subject.rounds.published > 0);
     reports.push(report);
     onCheck(report);
   }
@@ -86,10 +103,31 @@ export async function verify(
     formatVersion: 'concordat/1/audit-report',
     protocolVersion: PROTOCOL_VERSION,
     ...subject,
+    madeAt: Math.floor(Date.now() / 1_000),
+    ms: since(startedMs),
+    ...(evidence.bundleSize && { bundle: evidence.bundleSize() }),
+    promises: PROMISES.map((promise) => judgePromise(promise, reports)),
+    timeline: timelineOf(evidence.history),
     checks: reports,
     checksRun: reports.length,
     checksFailed: reports.filter(({ verdict }) => verdict !== 'pass').length,
   };
+}
+
+const since = (startedMs: number): number => Math.round(performance.now() - startedMs);
+
+async function runTimed(check: Check, evidence: Evidence, somethingPublished: boolean): Promise<CheckReport> {
+  const startedMs = performance.now();
+  const { run: _, ...about } = check;
+  return { ...about, ...judge(await run(check, evidence), somethingPublished), ms: since(startedMs) };
+}
+
+/** No stronger than the weakest check that it rests on. */
+function judgePromise(promise: FederationPromise, reports: readonly CheckReport[]): PromiseReport {
+  const own = reports.filter(({ promises }) => promises.includes(promise.id));
+  const verdicts = own.map(({ verdict }) => verdict);
+  const verdict = (['fail', 'inconclusive', 'pass'] as const).find((one) => verdicts.includes(one)) ?? 'not audited';
+  return { ...promise, checks: own.map(({ id }) => id), verdict };
 }
 
 export function subjectOf({ history, bundle }: Evidence): Subject {
@@ -116,13 +154,17 @@ async function run(check: Check, evidence: Evidence): Promise<CheckResult> {
 }
 
 /** A published round leaves something to look at for every check; without one, there is nothing to say yes to either. */
-function judge({ id, title }: Check, result: CheckResult, somethingPublished: boolean): CheckReport {
+function judge(result: CheckResult, somethingPublished: boolean): CheckResult & { readonly verdict: Verdict } {
   if (result.checked === 0) {
     const failures = [{ what: 'there was nothing to check', expected: 'at least one', got: '0' }];
     const counts = somethingPublished ? { failed: 1, inconclusive: 0 } : { failed: 0, inconclusive: 1 };
-    const verdict = somethingPublished ? 'fail' : 'inconclusive';
-    return { id, title, verdict, checked: 0, ...counts, failures, note: result.note };
+    return {
+      verdict: somethingPublished ? 'fail' : 'inconclusive',
+      checked: 0,
+      ...counts,
+      failures,
+      note: result.note,
+    };
   }
-  const verdict = result.failed > 0 ? 'fail' : result.inconclusive > 0 ? 'inconclusive' : 'pass';
-  return { id, title, verdict, ...result };
+  return { verdict: result.failed > 0 ? 'fail' : result.inconclusive > 0 ? 'inconclusive' : 'pass', ...result };
 }

@@ -29,7 +29,7 @@ function spread(numbers: readonly number[]): Spread {
 
 const quality = (reports: readonly FederationReport[], of: (report: FederationReport) => Quality) => ({
   auc: spread(reports.map((r) => of(r).auc)),
-  hits800: spread(reports.map((r) => of(r).hits800)),
+  hits800: spread(reports.map((r) => of(r).hits)),
 });
 
 const out = mkdtempSync(join(tmpdir(), 'concordat-bench-'));
@@ -45,7 +45,7 @@ const reports = seeds.map((seed) => {
   execFileSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'], cwd: PACKAGE_ROOT });
   const report = JSON.parse(readFileSync(join(out, String(seed), 'report.json'), 'utf8')) as FederationReport;
   console.log(
-    `seed ${seed}: ${report.federated.hits800} hits, AUC ${report.federated.auc.toFixed(4)}, audit ${report.audit.failed} failed, ${((report.timingsMs.total ?? 0) / 1000).toFixed(1)} s`,
+    `seed ${seed}: ${report.federated.hits} hits, AUC ${report.federated.auc.toFixed(4)}, audit ${report.audit.failed} failed, ${((report.timingsMs.total ?? 0) / 1000).toFixed(1)} s`,
   );
   return report;
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 const [name = '', ...rest] = process.argv.slice(2);
 const file = join(import.meta.dirname, `${name}.ts`);
 if (!/^[a-z-]+$/.test(name) || name === 'run' || !existsSync(file)) {
-  console.error(`there is no benchmark "${name}": learning-parity, federate, secagg, consent`);
+  console.error(`there is no benchmark "${name}": learning, federate, secagg, consent`);
   process.exit(1);
 }
 process.argv.splice(2, process.argv.length, ...rest);

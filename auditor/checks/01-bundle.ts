@@ -6,6 +6,10 @@ import { type Check, createTally } from './check.ts';
 export const bundleCheck: Check = {
   id: '01',
   title: 'Every file of the bundle is what its name says',
+  promises: ['P6'],
+  meaning:
+    'No file that this audit rests on was changed, cut or swapped since it was published: whoever gets this bundle holds the same bytes as the auditor did.',
+  cannot: 'Where the bundle comes from, and that it is all there ever was: for that see check 02 and the chain.',
   async run({ bundle }) {
     const tally = createTally();
     for (const [seq, { name, fault }] of bundle.entries.entries()) {

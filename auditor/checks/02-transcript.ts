@@ -8,6 +8,11 @@ import { type Check, createTally, type Tally } from './check.ts';
 export const transcriptCheck: Check = {
   id: '02',
   title: 'The transcript is one hash chain, complete, and the heads on chain lie in it',
+  promises: ['P6', 'P7'],
+  meaning:
+    'The record is one unbroken line with no gap, and each published round fixed its end on chain: nobody can take something out or rewrite it later without being seen.',
+  cannot:
+    'What happened and was never written down. What was written after the last head on chain could still be changed.',
   async run(evidence) {
     const tally = createTally();
     checkChain(evidence, tally);

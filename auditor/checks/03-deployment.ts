@@ -1,7 +1,9 @@
-// 03: the contracts are the ones this history is about, wired to each other, and the verification key is theirs and sound.
-import { hashVerificationKey, parseVerificationKey } from '../../engines/proof/verification-key.ts';
+// 03: the contracts are the ones this history is about, with the code of this repository, and the verification key is theirs and sound.
+import { hashVerificationKey, parseVerificationKey, type VerificationKey } from '../../protocol/proof/verification-key.ts';
 import { sha256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
+import { EMBEDDED_CHAIN_ID } from '../../protocol/embedded-chain.ts';
 import { CONSENT, SECAGG } from '../../protocol/params.ts';
+import { checkDeployedCode } from '../deployed-code.ts';
 import type { Evidence } from '../evidence.ts';
 import { genesisBody, textBlob } from '../genesis.ts';
 import { type EventName, eventsOf, placeName } from '../history.ts';
@@ -13,6 +15,11 @@ const SIGNALS = 7 + CONSENT.policiesPerProof;
 export const deploymentCheck: Check = {
   id: '03',
   title: 'The contracts belong together and the verification key is theirs and sound',
+  promises: ['P3', 'P6'],
+  meaning:
+    'The rules were enforced by the contracts that this report names, which are this program’s own, byte for byte, set up with limits that protect a dealer, and the key that judges consent proofs is not one that lets anybody forge them.',
+  cannot:
+    'That whoever set up the proof system threw the secret of that setup away: the transcript of a ceremony with several parties shows it, a single operator’s setup does not.',
   async run(evidence) {
     const tally = createTally();
     const { deployment } = evidence.history;
@@ -23,8 +30,10 @@ export const deploymentCheck: Check = {
     });
     checkWiring(evidence, tally);
     checkParameters(evidence, tally);
-    await checkVerificationKeyBlob(evidence, tally);
-    return tally.result(`chain ${deployment.chainId}, federation ${deployment.federation}`);
+    const key = await checkVerificationKeyBlob(evidence, tally);
+    const code = await checkCode(evidence, key, tally);
+    const setup = checkSetup(evidence, tally);
+    return tally.result(`chain ${deployment.chainId}, federation ${deployment.federation}; ${code}; ${setup}`);
   },
 };
 
@@ -83,7 +92,7 @@ function checkParameters({ history: { deployment, events } }: Evidence, tally: T
     tally.same(`index of key-holder ${keyHolder}`, index, i + 1);
 }
 
-async function checkVerificationKeyBlob(evidence: Evidence, tally: Tally): Promise<void> {
+async function checkVerificationKeyBlob(evidence: Evidence, tally: Tally): Promise<VerificationKey | undefined> {
   const { verificationKeyHash } = evidence.history.deployment.parameters;
   // a key without a contribution accepts forged proofs; parsing refuses it
   const key = await tally.attempt('verification key: parses, points valid, not forgeable', async () => {
@@ -93,7 +102,31 @@ async function checkVerificationKeyBlob(evidence: Evidence, tally: Tally): Promi
     tally.same('verification key: sha256 of the file, against the contract', fileHash, verificationKeyHash);
     return parsed;
   });
-  if (key === undefined) return;
+  if (key === undefined) return undefined;
   tally.same('verification key: hash, against the contract', hashVerificationKey(key), verificationKeyHash);
   tally.same('verification key: public signals', key.nPublic, SIGNALS);
+  return key;
+}
+
+/** @returns the compiler that it was compared with */
+async function checkCode({ history, engines }: Evidence, key: VerificationKey | undefined, tally: Tally) {
+  const compiled = await tally.attempt('the contracts compile', () => engines.compileContracts(key));
+  if (compiled === undefined) return 'nothing to compare the code with';
+  checkDeployedCode(history, compiled, tally);
+  return `code as ${compiled.compiler} makes it of this program’s sources`;
+}
+
+/** Where the key comes from: the record of its ceremony shows it, and on the embedded chain nothing hangs on it. */
+function checkSetup({ history, ceremony }: Evidence, tally: Tally): string {
+  const { chainId, parameters } = history.deployment;
+  const what = 'verification key: made for this circuit';
+  if (ceremony !== undefined) {
+    if (tally.holds(what, ceremony.fault === undefined, { got: ceremony.fault })) {
+      tally.same(`${what}, by this ceremony`, parameters.verificationKeyHash, ceremony.verificationKeyHash);
+    }
+    return `a ceremony of ${ceremony.contributions} contributions`;
+  }
+  if (chainId === EMBEDDED_CHAIN_ID) return 'single-operator setup: for development only';
+  tally.unsure(what, 'give --ceremony with the folder of its ceremony');
+  return 'a key of unknown origin';
 }

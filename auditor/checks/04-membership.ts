@@ -9,6 +9,11 @@ import { type Check, createTally, type Tally } from './check.ts';
 export const membershipCheck: Check = {
   id: '04',
   title: 'Every act comes from a party registered for it at that time',
+  promises: ['P2', 'P3', 'P6'],
+  meaning:
+    'Nobody acted in another’s name or without the office for it: every commit is its dealer’s own, every round the coordinator’s, every sealing key its key-holder’s.',
+  cannot:
+    'Which company or person stands behind an address, and whether two addresses are one party: the operator who registered them knows.',
   async run(evidence) {
     const tally = createTally();
     const final = replay(evidence.history.events, (event, before) => checkActor(event, before, tally));

@@ -7,6 +7,7 @@ import { readOperations } from '../consent-log.ts';
 import { type Evidence, entriesOf, type Located } from '../evidence.ts';
 import { genesisBody } from '../genesis.ts';
 import { type EventOf, eventsOf } from '../history.ts';
+import { eventsOfLine } from '../lineage.ts';
 import { type Check, createTally, messageOf, type Tally } from './check.ts';
 
 const ROOTS = ['bucketsRoot', 'subjectsRoot', 'logHead', 'operationCount'] as const;
@@ -14,12 +15,19 @@ const ROOTS = ['bucketsRoot', 'subjectsRoot', 'logHead', 'operationCount'] as co
 export const consentLogCheck: Check = {
   id: '05',
   title: 'Every consent operation is signed, and replaying them gives the anchored roots',
+  promises: ['P3'],
+  meaning:
+    'Every customer in the consent records agreed with a key of their own, or left in the same way, and each dealer anchored exactly the state that these signatures lead to.',
+  cannot:
+    'Which person a pseudonym is, whether the person understood what was signed, and whether a dealer keeps back a withdrawal that it got: for the last, a customer has a receipt, or withdraws on chain.',
   async run(evidence) {
     const tally = createTally();
-    const anchored = eventsOf(evidence.history.events, 'Anchored');
+    // a log goes on over deployments: whoever anchored here is replayed from its first epoch, wherever that was
+    const anchored = eventsOf(eventsOfLine(evidence.history), 'Anchored');
+    const here = eventsOf(evidence.history.events, 'Anchored');
     const relyingParty = await tally.needs('genesis: relying party', () => genesisBody(evidence).relyingParty);
     let [operations, customers] = [0, 0];
-    for (const dealer of new Set(anchored.map((event) => event.dealer))) {
+    for (const dealer of new Set(here.map((event) => event.dealer))) {
       const own = anchored.filter((event) => event.dealer === dealer);
       if (relyingParty === undefined)
         tally.unsure(`${dealer}: operations`, 'no relying party to hold their signatures to');
@@ -81,10 +89,11 @@ function checkAcknowledged(
   state: ConsentState,
   tally: Tally,
 ): void {
-  for (const [i, event] of history.events.entries()) {
+  const events = eventsOfLine(history);
+  for (const [i, event] of events.entries()) {
     if (event.name !== 'ForcedWithdrawalAcknowledged' || event.dealer !== dealer || event.epoch !== epoch) continue;
     const { subject } = event;
-    const forced = eventsOf(history.events.slice(0, i), 'ForcedWithdrawal').findLast(
+    const forced = eventsOf(events.slice(0, i), 'ForcedWithdrawal').findLast(
       (one) => one.dealer === dealer && one.subject === subject,
     );
     const known = state.subject(subject);

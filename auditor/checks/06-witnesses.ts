@@ -7,6 +7,11 @@ import { type Check, createTally, type Tally } from './check.ts';
 export const witnessesCheck: Check = {
   id: '06',
   title: 'Every anchor carries a quorum of distinct registered witnesses',
+  promises: ['P3'],
+  meaning:
+    'No dealer could change its consent records alone: each state was seen and signed by as many other registered parties as the contract asks for.',
+  cannot:
+    'That the witnesses are independent of the dealer and of each other: they are addresses that the operator registered.',
   async run(evidence) {
     const tally = createTally();
     replay(evidence.history.events, (event, before) => {

@@ -1,6 +1,6 @@
 // 07: every admitted proof verifies again, off chain and by another implementation, and says what the chain recorded.
-import { parseVerificationKey, type VerificationKey } from '../../engines/proof/verification-key.ts';
-import { verifyPolicyProofNoble } from '../../engines/proof/verify-noble.ts';
+import { parseVerificationKey, type VerificationKey } from '../../protocol/proof/verification-key.ts';
+import { verifyProof } from '../proof/verify.ts';
 import { claimContext, type EvidenceLevel, requirementKey } from '../../protocol/consent/policy.ts';
 import { CONSENT } from '../../protocol/params.ts';
 import type { Evidence } from '../evidence.ts';
@@ -13,6 +13,10 @@ const WORD = BigInt(CONSENT.grantBitsPerWord);
 export const policyClaimsCheck: Check = {
   id: '07',
   title: 'Every policy claim on chain is proven, by a proof made for that dealer',
+  promises: ['P3', 'P4'],
+  meaning:
+    'Everything that dealers claimed of their customers’ rules was proven mathematically without showing the rules, and each proof was made for that dealer and not copied.',
+  cannot: 'What a rule says beyond what was proven of it: the rules stay with the dealer and its customers, by design.',
   async run(evidence) {
     const tally = createTally();
     const key = await tally.needs('verification key', async () =>
@@ -39,7 +43,7 @@ function checkClaim(
   key: VerificationKey,
   tally: Tally,
 ): void {
-  tally.holds(`${what}: the proof verifies`, verifyPolicyProofNoble(key, call));
+  tally.holds(`${what}: the proof verifies`, verifyProof(key, call));
   const [ctx, required0 = 0n, required1 = 0n, minEvidence = 0n, validUntil, floor, cap, ...digests] =
     call.publicSignals;
   const context = claimContext(deployment.chainId, deployment.registry, event.dealer);

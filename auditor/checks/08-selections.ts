@@ -4,8 +4,8 @@ import { type Hex, toHex } from '../../protocol/bytes.ts';
 import { bucketLeaf } from '../../protocol/consent/bucket.ts';
 import { type EvidenceLevel, requirementKey } from '../../protocol/consent/policy.ts';
 import { CONSENT } from '../../protocol/params.ts';
-import { type EventOf, placeName, type SelectionCall } from '../history.ts';
-import { type ChainState, foldClaims, forcedAt, replay } from '../replay.ts';
+import { type ChainEvent, type EventOf, placeName, type SelectionCall } from '../history.ts';
+import { type ChainState, carriedOn, foldClaims, forcedAt, replay } from '../replay.ts';
 import { type Check, createTally, type Tally } from './check.ts';
 
 const BOUNDS = ['memberCount', 'validUntil', 'accuracyFloorBps', 'privacyCapMilli'] as const;
@@ -13,17 +13,23 @@ const BOUNDS = ['memberCount', 'validUntil', 'accuracyFloorBps', 'privacyCapMill
 export const selectionsCheck: Check = {
   id: '08',
   title: 'Every selection holds only proven buckets under the root of its moment',
+  promises: ['P3', 'P4'],
+  meaning:
+    'Whenever a dealer said whom it would train on, only groups of customers counted whose rules were proven to allow it, as they stood at that very moment.',
+  cannot:
+    'Which customers they are, and that the dealer trained on these and no others: an inspection on site shows it (concordat audit replay).',
   async run(evidence) {
     const tally = createTally();
     let buckets = 0;
-    replay(evidence.history.events, (event, before) => {
+    const visit = (event: ChainEvent, before: ChainState): void => {
       if (event.name !== 'SelectionAdmitted') return;
       buckets += event.bucketCount;
       const what = `selection of ${event.dealer} (${placeName(event.at)})`;
       if (event.call === undefined)
         tally.unsure(what, 'the transaction does not call the registry directly: no buckets to read');
       else checkSelection(what, event, event.call, before, tally);
-    });
+    };
+    replay(evidence.history.events, visit, carriedOn(evidence.history));
     return tally.result(`${buckets} buckets selected`);
   },
 };

@@ -1,20 +1,26 @@
 // 09: every commit stood on consent that was live in that very block. Zero grace: an older root is no consent at all.
-import type { EventOf, Parameters } from '../history.ts';
+import type { ChainEvent, EventOf, Parameters } from '../history.ts';
 import { placeName } from '../history.ts';
-import { type ChainState, forcedAt, replay, selectionKey } from '../replay.ts';
+import { type ChainState, carriedOn, forcedAt, replay, selectionKey } from '../replay.ts';
 import { type Check, createTally, type Tally } from './check.ts';
 
 export const commitmentsCheck: Check = {
   id: '09',
   title: 'Every commit stood on consent, conditions and bounds that held at that moment',
-  async run({ history: { events, deployment } }) {
+  promises: ['P3', 'P4', 'P5'],
+  meaning:
+    'At the moment a dealer joined a round its customers’ consent was in force: not withdrawn, not expired, with the accuracy and privacy limits that they had set all kept.',
+  cannot:
+    'That the records behind the commit are those of the customers who agreed, and that what they contain is true: an inspection on site opens them.',
+  async run({ history }) {
     const tally = createTally();
     let weight = 0;
-    replay(events, (event, before) => {
+    const visit = (event: ChainEvent, before: ChainState): void => {
       if (event.name !== 'Committed') return;
       weight += event.weight;
-      checkCommit(event, before, deployment.parameters, tally);
-    });
+      checkCommit(event, before, history.deployment.parameters, tally);
+    };
+    replay(history.events, visit, carriedOn(history));
     return tally.result(`${weight} records' weight committed`);
   },
 };

@@ -3,25 +3,30 @@ import { SECAGG } from '../../protocol/params.ts';
 import { requireFits } from '../../protocol/secagg/packing.ts';
 import { requireAnswerableSet } from '../../protocol/secagg/set.ts';
 import type { Evidence } from '../evidence.ts';
-import { type Genesis, readGenesis } from '../genesis.ts';
 import { type ChainEvent, type EventOf, placeName } from '../history.ts';
-import { type ChainState, replay } from '../replay.ts';
+import { type ChainState, carriedOn, replay } from '../replay.ts';
+import { readTasks, type TaskFacts, type Tasks } from '../tasks.ts';
 import { type Check, createTally, messageOf, type Tally } from './check.ts';
 
 export const setCheck: Check = {
   id: '10',
   title: 'Each round fixed one set, of dealers who had committed: enough of them, and no more than the sum holds',
+  promises: ['P2', 'P7'],
+  meaning:
+    'Each round added up one group of dealers, fixed in public before anything was opened and large enough that no dealer’s part stands out, and each group only once.',
+  cannot: 'Whether dealers in a group work together: all but one of them together could work out the part of the last.',
   async run(evidence) {
     const tally = createTally();
-    const genesis = await tally.needs('genesis: task and data contract', () => readGenesis(evidence));
-    replay(evidence.history.events, (event, before) => checkStep(evidence, genesis, event, before, tally));
+    const tasks = await tally.needs('genesis: task and data contract', () => readTasks(evidence));
+    const visit = (event: ChainEvent, before: ChainState) => checkStep(evidence, tasks, event, before, tally);
+    replay(evidence.history.events, visit, carriedOn(evidence.history));
     return tally.result();
   },
 };
 
 function checkStep(
   evidence: Evidence,
-  genesis: Genesis | undefined,
+  tasks: Tasks | undefined,
   event: ChainEvent,
   before: ChainState,
   tally: Tally,
@@ -43,7 +48,7 @@ function checkStep(
   if (event.name === 'SetFinalised') {
     tally.holds(`${what}: the only set of the round`, finalised === undefined);
     checkSet(evidence, what, event, before, tally);
-    checkSize(evidence, genesis, what, event, tally);
+    checkSize(evidence, tasks?.of(round.opened), what, event, tally);
   }
 }
 
@@ -69,16 +74,16 @@ function checkSet(
 /** Too few, and each learns much of the others; too many, and values run into each other. */
 function checkSize(
   evidence: Evidence,
-  genesis: Genesis | undefined,
+  facts: TaskFacts | undefined,
   what: string,
   { dealers }: EventOf<'SetFinalised'>,
   tally: Tally,
 ): void {
   const { minCohort } = evidence.history.deployment.parameters;
-  const least = Math.max(SECAGG.minCohort, minCohort, genesis?.task.cohort.min ?? 0);
+  const least = Math.max(SECAGG.minCohort, minCohort, facts?.task.cohort.min ?? 0);
   tally.holds(`${what}: size`, dealers.length >= least, { expected: `${least} or more`, got: dealers.length });
-  if (genesis === undefined) tally.unsure(`${what}: packing`, 'no task to tell it');
-  else allows(tally, `${what}: the packing holds its sum`, () => requireFits(dealers.length, genesis.packing));
+  if (facts === undefined) tally.unsure(`${what}: packing`, 'no task to tell it');
+  else allows(tally, `${what}: the packing holds its sum`, () => requireFits(dealers.length, facts.packing));
 }
 
 /** One thing looked at: the protocol's own rule does not refuse it. */

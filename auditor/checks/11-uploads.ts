@@ -2,10 +2,10 @@
 import type { Hex } from '../../protocol/bytes.ts';
 import { SEALED_SHARE_BYTES, sharesRoot } from '../../protocol/secagg/shares.ts';
 import { type Evidence, entriesOf, type Located, signerOf } from '../evidence.ts';
-import { type Genesis, readGenesis } from '../genesis.ts';
 import { type EventOf, eventsOf, holdersAtOpening } from '../history.ts';
 import { replay } from '../replay.ts';
-import { forEachBlock, roundsGivenUp } from '../rounds.ts';
+import { forEachBlock, openings, roundsGivenUp } from '../rounds.ts';
+import { readTasks, type TaskFacts } from '../tasks.ts';
 import { type Check, createTally, type Tally } from './check.ts';
 import { checkVouches } from './vouches.ts';
 
@@ -15,14 +15,21 @@ export const uploadsCheck: Check = {
   id: '11',
   title:
     'Every upload in a set is the one its dealer committed to, well-formed, used once, and vouched for by key-holders',
+  promises: ['P1', 'P2', 'P7'],
+  meaning:
+    'What was added up is what each dealer sealed and signed itself, used once only, and key-holders found its key soundly shared: nobody’s data was counted twice or copied from another.',
+  cannot:
+    'What is inside a sealed upload: it stays sealed, so a dealer may have trained badly or on made-up records. A key-holder’s word about its share is signed, and not proven.',
   async run(evidence) {
     const tally = createTally();
-    const genesis = await tally.needs('genesis: task and data contract', () => readGenesis(evidence));
+    const tasks = await tally.needs('genesis: task and data contract', () => readTasks(evidence));
     const uploads = entriesOf(evidence.bundle, 'upload');
-    for (const upload of uploads) await checkUpload(evidence, upload, genesis, tally);
+    const opened = openings(evidence);
+    const taskOf = (round: number) => tasks?.of(opened.get(round));
+    for (const upload of uploads) await checkUpload(evidence, upload, taskOf(upload.body.round), tally);
     checkSets(evidence, uploads, tally);
     const copies = checkUsedOnce(evidence, uploads, tally);
-    const notes = await checkVouches(evidence, genesis, tally);
+    const notes = await checkVouches(evidence, taskOf, tally);
     return tally.result([`${uploads.length} uploads`, ...copies, ...notes].join('; '));
   },
 };
@@ -32,7 +39,7 @@ const nameOf = ({ body }: Upload): string => `round ${body.round}, upload of ${b
 async function checkUpload(
   evidence: Evidence,
   upload: Upload,
-  genesis: Genesis | undefined,
+  facts: TaskFacts | undefined,
   tally: Tally,
 ): Promise<void> {
   const { body } = upload;
@@ -45,11 +52,9 @@ async function checkUpload(
     sharesRoot: sharesRoot(body.sealedShares),
   };
   tally.same(`${what}: signed by`, signerOf(evidence, 'Upload', signed, body.signature), body.dealer);
-  if (genesis === undefined) tally.unsure(`${what}: payload`, 'no task to tell its size');
+  if (facts === undefined) tally.unsure(`${what}: payload`, 'no task to tell its size');
   else
-    await tally.attempt(`${what}: payload`, () =>
-      forEachBlock(evidence, body.payload, genesis.blocks, () => undefined),
-    );
+    await tally.attempt(`${what}: payload`, () => forEachBlock(evidence, body.payload, facts.blocks, () => undefined));
   for (const [i, hash] of body.sealedShares.entries()) {
     await tally.attempt(`${what}: sealed share ${i + 1}`, async () => {
       const bytes = await evidence.bundle.blob(hash);

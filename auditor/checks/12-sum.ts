@@ -3,26 +3,32 @@ import { equalBytes, type Hex, toHex } from '../../protocol/bytes.ts';
 import { RESIDUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
 import { addResidues } from '../../protocol/secagg/coefficients.ts';
 import { createFingerprinter, fingerprintChallenge } from '../../protocol/secagg/fingerprint.ts';
+import { nobleShake128, type Xof } from '../../protocol/secagg/public-a.ts';
 import { setHash } from '../../protocol/secagg/set.ts';
 import { type BodyOf, type Evidence, entriesOf, signerOf } from '../evidence.ts';
-import { type Genesis, readGenesis } from '../genesis.ts';
 import { type AuditedRound, forEachBlock, roundsWith, theEntry } from '../rounds.ts';
-import { type Check, createTally, type Tally } from './check.ts';
+import { readTasks, type TaskFacts } from '../tasks.ts';
+import { type Check, createTally, type Tally, withoutTask } from './check.ts';
 
 export const sumCheck: Check = {
   id: '12',
   title: 'The aggregate is the sum over exactly the finalised set, and dealers’ fingerprints are signed by them for it',
+  promises: ['P2', 'P6'],
+  meaning:
+    'The published sum is the sum of the uploads of that group and of nothing else: recomputed here from every upload. No dealer was left out, put in, or counted twice.',
+  cannot: 'What any single upload contains.',
   async run(evidence) {
     const tally = createTally();
-    const genesis = await tally.needs('genesis: task and data contract', () => readGenesis(evidence));
+    const tasks = await tally.needs('genesis: task and data contract', () => readTasks(evidence));
     const rounds = roundsWith(evidence, 'aggregate', 'fingerprint');
     const notes = [`${rounds.length} sums`];
     for (const round of rounds) {
       const what = `round ${round.round}`;
-      if (genesis === undefined) tally.unsure(`${what}: sum`, 'no task to tell its size');
+      const facts = tasks?.of(round.opened);
+      if (facts === undefined) withoutTask(tally, `${what}: sum`, round, 'no task to tell its size');
       else
         await tally.attempt(`${what}: sum`, async () => {
-          notes.push(...(await checkSum(evidence, genesis, round, tally)));
+          notes.push(...(await checkSum(evidence, facts, round, tally)));
         });
     }
     return tally.result(notes.join('; '));
@@ -30,27 +36,28 @@ export const sumCheck: Check = {
 };
 
 /** @returns how many dealers gave their word for it, and whose word was false */
-async function checkSum(evidence: Evidence, genesis: Genesis, round: AuditedRound, tally: Tally): Promise<string[]> {
+async function checkSum(evidence: Evidence, facts: TaskFacts, round: AuditedRound, tally: Tally): Promise<string[]> {
   const what = `round ${round.round}`;
   const { dealers, aggregate } = theEntry(evidence, 'aggregate', round.round);
   tally.same(`${what}: dealers summed, against the set`, dealers.join(), round.finalised?.dealers.join());
   if (round.published !== undefined) {
     tally.same(`${what}: aggregate hash, against the chain`, aggregate, round.published.aggregateHash);
   }
-  const challenge = challengeOf(evidence, genesis, round, aggregate);
+  const challenge = challengeOf(evidence, facts, round, aggregate);
   const words = readFingerprints(evidence, round, aggregate, tally);
-  const sum = createSum(genesis.blocks);
+  const sum = createSum(facts.blocks);
+  const xof = remembering(nobleShake128);
   const liars: Hex[] = [];
   for (const { dealer, payload } of round.members) {
     const word = words.get(dealer);
-    const own = word && createFingerprinter(challenge);
-    await forEachBlock(evidence, payload, genesis.blocks, (index, residues) => {
+    const own = word && createFingerprinter(challenge, xof);
+    await forEachBlock(evidence, payload, facts.blocks, (index, residues) => {
       sum.add(index, residues);
       own?.addBlock(index, residues);
     });
     if (word !== undefined && own !== undefined && !equalBytes(word, own.finish())) liars.push(dealer);
   }
-  await forEachBlock(evidence, aggregate, genesis.blocks, (index, residues) => sum.compare(index, residues));
+  await forEachBlock(evidence, aggregate, facts.blocks, (index, residues) => sum.compare(index, residues));
   const first = sum.firstDifference();
   const holds = tally.holds(`${what}: aggregate, against the recomputed sum`, first === undefined, {
     got: `differs from residue ${first} on`,
@@ -60,6 +67,17 @@ async function checkSum(evidence: Evidence, genesis: Genesis, round: AuditedRoun
   if (holds) return [...notes, ...liars.map((dealer) => `${what}: the fingerprint of ${dealer} is not of its payload`)];
   for (const dealer of liars) tally.fails(`${what}: fingerprint of ${dealer}`, 'not of its payload');
   return notes;
+}
+
+/** All dealers of a round are asked under one challenge: what it expands to is computed once for them. */
+function remembering(xof: Xof): Xof {
+  const known = new Map<string, Uint8Array>();
+  return (input, bytes) => {
+    const key = `${bytes}/${toHex(input)}`;
+    const stream = known.get(key) ?? xof(input, bytes);
+    known.set(key, stream);
+    return stream;
+  };
 }
 
 /** No engine at all: plain addition, the operation that the protocol defines. Holds one sum, however many payloads. */
@@ -80,7 +98,12 @@ function createSum(blocks: number) {
 }
 
 /** From chain facts alone, but for the aggregate that it is about. */
-function challengeOf({ history }: Evidence, { blocks }: Genesis, round: AuditedRound, aggregateHash: Hex): Uint8Array {
+function challengeOf(
+  { history }: Evidence,
+  { blocks }: TaskFacts,
+  round: AuditedRound,
+  aggregateHash: Hex,
+): Uint8Array {
   const { chainId, ledger } = history.deployment;
   return fingerprintChallenge({
     chainId,

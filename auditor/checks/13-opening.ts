@@ -9,23 +9,29 @@ import { setHash } from '../../protocol/secagg/set.ts';
 import { decodeAnswer, type IndexedShare } from '../../protocol/secagg/shamir.ts';
 import { whoAgrees } from '../agreement.ts';
 import { type BodyOf, type Evidence, entriesOf, signerOf } from '../evidence.ts';
-import { type Genesis, readGenesis } from '../genesis.ts';
 import { holdersAtOpening } from '../history.ts';
 import { type AuditedRound, forEachBlock, roundsWith, theEntry, wordsOf } from '../rounds.ts';
-import { type Check, createTally, type Tally } from './check.ts';
+import { readTasks, type TaskFacts } from '../tasks.ts';
+import { type Check, createTally, type Tally, withoutTask } from './check.ts';
 import { whoVouchedForAll } from './vouches.ts';
 
 export const openingCheck: Check = {
   id: '13',
   title: 'The key-holders’ answers open the sum to the stated values, and what remains is honest noise',
+  promises: ['P2', 'P6'],
+  meaning:
+    'Enough key-holders agreed to open this one sum, and opened correctly it gives the numbers stated; what is left over is the small noise of honest sealing. Opened again here by an independent implementation.',
+  cannot:
+    'That key-holders did not open anything else in secret: the threshold of them together can open what was sealed to keys which they still have.',
   async run(evidence) {
     const tally = createTally();
-    const genesis = await tally.needs('genesis: task and data contract', () => readGenesis(evidence));
+    const tasks = await tally.needs('genesis: task and data contract', () => readTasks(evidence));
     const rounds = roundsWith(evidence, 'opened');
     const notes: string[] = [];
     for (const round of rounds) {
       const what = `round ${round.round}`;
-      if (genesis === undefined) tally.unsure(`${what}: opening`, 'no task to tell its size');
+      const facts = tasks?.of(round.opened);
+      if (facts === undefined) withoutTask(tally, `${what}: opening`, round, 'no task to tell its size');
       else if (round.finalised === undefined) tally.fails(`${what}: opened`, 'no set was fixed on chain');
       else {
         const secretSum = await tally.attempt(`${what}: sum of the keys`, () => readKeySum(evidence, round));
@@ -34,7 +40,7 @@ export const openingCheck: Check = {
           notes.push(...(await checkAnswers(evidence, round, secretSum, tally)));
         });
         await tally.attempt(`${what}: opening`, async () => {
-          notes.push(await checkOpening(evidence, genesis, round, secretSum, tally));
+          notes.push(await checkOpening(evidence, facts, round, secretSum, tally));
         });
       }
     }
@@ -130,14 +136,14 @@ function decoded(index: number, bytes: Uint8Array): IndexedShare | undefined {
 
 async function checkOpening(
   evidence: Evidence,
-  genesis: Genesis,
+  facts: TaskFacts,
   round: AuditedRound,
   secretSum: Int32Array,
   tally: Tally,
 ): Promise<string> {
   const what = `round ${round.round}`;
   const entry = theEntry(evidence, 'opened', round.round);
-  const { slots, noise } = await openSum(evidence, genesis, round, secretSum);
+  const { slots, noise } = await openSum(evidence, facts, round, secretSum);
   const [low, high] = noise.sumSquaresAllowed.map((bound) => bound / noise.samples);
   const measured = `variance ${(noise.sumSquares / noise.samples).toFixed(2)}, largest ${noise.maxAbs}`;
   tally.holds(
@@ -149,8 +155,8 @@ async function checkOpening(
     },
   );
   tally.same(`${what}: largest noise stated`, entry.maxNoise, noise.maxAbs);
-  const values = unpackSums(slots, genesis.valueCount, round.members.length, genesis.packing);
-  const stated = wordsOf(await evidence.bundle.blob(entry.values), genesis.valueCount);
+  const values = unpackSums(slots, facts.valueCount, round.members.length, facts.packing);
+  const stated = wordsOf(await evidence.bundle.blob(entry.values), facts.valueCount);
   const wrong = values.findIndex((value, i) => value !== stated.getUint32(4 * i, true));
   tally.holds(`${what}: values, against the opening`, wrong === -1, { got: `differ from value ${wrong} on` });
   return `round ${round.round}: ${measured}`;
@@ -159,7 +165,7 @@ async function checkOpening(
 /** SEAL keeps the key loaded for a run of blocks; so many at once are 800 KB. */
 const BLOCKS_AT_ONCE = 16;
 
-async function openSum(evidence: Evidence, { blocks, packing }: Genesis, round: AuditedRound, secretSum: Int32Array) {
+async function openSum(evidence: Evidence, { blocks, packing }: TaskFacts, round: AuditedRound, secretSum: Int32Array) {
   const { aggregate } = theEntry(evidence, 'aggregate', round.round);
   const { valuesPerBlock } = packing;
   const slots = new Uint32Array(blocks * valuesPerBlock);

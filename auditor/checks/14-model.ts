@@ -4,43 +4,66 @@ import type { Hex } from '../../protocol/bytes.ts';
 import { decodeModel, encodeModel, modelHash } from '../../protocol/learning/model.ts';
 import { serverStep } from '../../protocol/learning/server-optimiser.ts';
 import { NO_STATE, type StrategyState } from '../../protocol/learning/strategies/strategy.ts';
-import { stateHash } from '../../protocol/learning/strategy-state.ts';
+import { decodeState, stateHash } from '../../protocol/learning/strategy-state.ts';
 import { totalWeightFraction } from '../../protocol/learning/update.ts';
 import type { Evidence } from '../evidence.ts';
-import { type Genesis, readGenesis } from '../genesis.ts';
 import { openedSums } from '../opened-sums.ts';
+import { carriedOn } from '../replay.ts';
 import { type AuditedRound, roundsWith, theEntry } from '../rounds.ts';
-import { type Check, createTally, type Tally } from './check.ts';
+import { readTasks, type TaskFacts } from '../tasks.ts';
+import { type Check, createTally, type Tally, withoutTask } from './check.ts';
 
 export const modelCheck: Check = {
   id: '14',
   title: 'Every model is made of its base and the opened sum, bit for bit',
+  promises: ['P6'],
+  meaning:
+    'Every published model follows from the one before and the opened sum by the published recipe, down to the last bit: nobody touched a weight on the way.',
+  cannot: 'That the model is good, fair, or fit for a purpose, and that no dealer’s training was meant to harm it.',
   async run(evidence) {
     const tally = createTally();
-    const genesis = await tally.needs('genesis: task and data contract', () => readGenesis(evidence));
-    let last: { model: Hex | undefined; state: StrategyState } = {
-      model: genesis?.body.initialModel,
-      state: NO_STATE,
-    };
+    const tasks = await tally.needs('genesis: task and data contract', () => readTasks(evidence));
+    const last = new Map<Hex, Standing>();
     const rounds = roundsWith(evidence, 'model');
     for (const round of rounds) {
       const what = `round ${round.round}: model`;
-      if (genesis === undefined) tally.unsure(what, 'no task to tell how it is made');
+      const facts = tasks?.of(round.opened);
+      if (facts === undefined) withoutTask(tally, what, round, 'no task to tell how it is made');
       else {
-        const state = await tally.attempt(what, () => checkModel(evidence, genesis, round, last, tally));
-        last = { model: round.published?.modelHash ?? last.model, state: state ?? NO_STATE };
+        const first = { model: facts.body.initialModel, state: NO_STATE };
+        const earlier = () => tally.needs(`${what}: what it carries on`, () => earlierStanding(evidence, facts));
+        const before = last.get(facts.task.hash) ?? (await earlier()) ?? first;
+        const state = await tally.attempt(what, () => checkModel(evidence, facts, round, before, tally));
+        last.set(facts.task.hash, { model: round.published?.modelHash ?? before.model, state: state ?? NO_STATE });
       }
     }
     return tally.result(`${rounds.length} models`);
   },
 };
 
+/** Where a task stands: what it published last, and what its strategy carries on. */
+interface Standing {
+  readonly model: Hex;
+  readonly state: StrategyState;
+}
+
+/**
+ * What the task published last under a predecessor, with the state that this model names; that both came about rightly is what an
+ * audit of the predecessor shows. undefined: nothing yet.
+ */
+async function earlierStanding(evidence: Evidence, { task, layout }: TaskFacts): Promise<Standing | undefined> {
+  const model = carriedOn(evidence.history).models.get(task.hash);
+  if (model === undefined) return undefined;
+  const { weights, state } = decodeModel(await evidence.bundle.blob(model), layout);
+  return { model, state: decodeState(state && (await evidence.bundle.blob(state)), weights.length) };
+}
+
 /** Weights are those committed on chain, never those anybody states elsewhere. @returns what the strategy carries on */
 async function checkModel(
   evidence: Evidence,
-  genesis: Genesis,
+  facts: TaskFacts,
   round: AuditedRound,
-  last: { readonly model: Hex | undefined; readonly state: StrategyState },
+  last: Standing,
   tally: Tally,
 ): Promise<StrategyState> {
   const what = `round ${round.round}`;
@@ -50,10 +73,10 @@ async function checkModel(
   if (round.published !== undefined) {
     tally.same(`${what}: model hash, against the chain`, entry.model, round.published.modelHash);
   }
-  const base = decodeModel(await evidence.bundle.blob(entry.baseModel), genesis.layout);
+  const base = decodeModel(await evidence.bundle.blob(entry.baseModel), facts.layout);
   tally.same(`${what}: state that the base model names`, base.state, stateHash(last.state));
-  const { sums } = await openedSums(evidence, genesis, round);
-  const { task, shape, layout } = genesis;
+  const { sums } = await openedSums(evidence, facts, round);
+  const { task, shape, layout } = facts;
   const records = round.members.map(({ weight }) => weight);
   const next = serverStep(task, {
     shape,

@@ -1,5 +1,6 @@
 // What a numbered check is, and the tally it fills: how much was looked at, and what was wrong with it.
 import type { Evidence } from '../evidence.ts';
+import type { PromiseId } from '../promises.ts';
 
 export interface Failure {
   /** What was looked at, so that a person finds it: "round 2, upload of 0x…". */
@@ -22,6 +23,12 @@ export interface Check {
   /** Two digits: the number of the file. */
   readonly id: string;
   readonly title: string;
+  /** Promises of the design that rest on it. */
+  readonly promises: readonly PromiseId[];
+  /** For a person: what it means when this holds, and for whom. */
+  readonly meaning: string;
+  /** What it does not show, however well it holds. */
+  readonly cannot: string;
   run(evidence: Evidence): Promise<CheckResult>;
 }
 
@@ -45,6 +52,17 @@ export interface Tally {
   /** Something that the check needs to begin. To have it is nothing checked; not to have it is a failure. */
   needs<T>(what: string, step: () => T | Promise<T>): Promise<T | undefined>;
   result(note?: string): CheckResult;
+}
+
+/** About a round whose task is not known: of one that the chain never opened nothing may be there; else nobody can tell. */
+export function withoutTask(
+  tally: Tally,
+  what: string,
+  { opened }: { readonly opened: unknown },
+  detail: string,
+): void {
+  if (opened === undefined) tally.fails(what, 'the chain never opened the round');
+  else tally.unsure(what, detail);
 }
 
 export function createTally(): Tally {

@@ -4,10 +4,11 @@ import { MAX_VOUCH_BYTES, type Vouch, vouchMessage } from '../../protocol/messag
 import { SECAGG } from '../../protocol/params.ts';
 import { judgeSharings, sharingHolds, type TestPoint } from '../../protocol/secagg/linear-test.ts';
 import { type Evidence, entriesOf, type Located, signerOf } from '../evidence.ts';
-import { cborBlob, type Genesis } from '../genesis.ts';
+import { cborBlob } from '../genesis.ts';
 import { type EventOf, eventsOf, holdersAtOpening } from '../history.ts';
 import { replay } from '../replay.ts';
 import { roundsGivenUp } from '../rounds.ts';
+import type { TaskFacts } from '../tasks.ts';
 import { createTally, type Tally } from './check.ts';
 
 /** What one key-holder said of the uploads of one round. */
@@ -18,16 +19,20 @@ interface Said {
 }
 
 /**
- * @param genesis tells the task's smallest cohort
+ * @param taskOf tells the smallest cohort of a round's task
  * @returns what is worth telling although nothing is wrong
  */
-export async function checkVouches(evidence: Evidence, genesis: Genesis | undefined, tally: Tally): Promise<string[]> {
+export async function checkVouches(
+  evidence: Evidence,
+  taskOf: (round: number) => TaskFacts | undefined,
+  tally: Tally,
+): Promise<string[]> {
   const said = await readVouches(evidence, entriesOf(evidence.bundle, 'vouch'), tally);
   const { minCohort } = evidence.history.deployment.parameters;
-  const least = Math.max(SECAGG.minCohort, minCohort, genesis?.task.cohort.min ?? 0);
   const notes: string[] = [];
   for (const set of setsOf(evidence)) {
     const ofRound = said.filter(({ round }) => round === set.round);
+    const least = Math.max(SECAGG.minCohort, minCohort, taskOf(set.round)?.task.cohort.min ?? 0);
     const judge = () => notes.push(...judgeSet(evidence, set, ofRound, least, tally));
     await tally.attempt(`round ${set.round}: shares, as vouched for`, judge);
   }

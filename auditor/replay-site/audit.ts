@@ -1,13 +1,13 @@
 // Audit on site of one dealer's part in one round: every check always, each named, and a list of exactly what was opened.
 import { createHash } from 'node:crypto';
-import { recoverTypedStruct } from '../../engines/chain/typed-data.ts';
-import type { Ring } from '../../engines/ring/ring.ts';
 import { concatBytes, fromHex, type Hex, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
 import type { RelyingParty } from '../../protocol/consent/assertion.ts';
 import { LinkedTree } from '../../protocol/consent/linked-tree.ts';
+import { requirementKey } from '../../protocol/consent/policy.ts';
 import { canonicalJson } from '../../protocol/learning/canonical-json.ts';
 import { featureCount } from '../../protocol/learning/features.ts';
 import { decodeModel, layoutOf } from '../../protocol/learning/model.ts';
+import { requirementOfTask } from '../../protocol/learning/task.ts';
 import type { Row } from '../../protocol/learning/validate-row.ts';
 import { uniqueCheck, validateRow } from '../../protocol/learning/validate-row.ts';
 import {
@@ -18,6 +18,8 @@ import {
 } from '../../protocol/messages/replay-package.ts';
 import { PROTOCOL_VERSION } from '../../protocol/params.ts';
 import type { SealContext } from '../../protocol/secagg/attempt.ts';
+import type { Ring } from '../../protocol/secagg/ring.ts';
+import { recoverSigner } from '../chain/signer.ts';
 import { type ConsentThen, consentThen } from './consent.ts';
 import type { ReplayChain } from './on-chain.ts';
 import { blobHash, type ReplayPackage } from './package.ts';
@@ -136,7 +138,7 @@ function checkOpening({ manifest, alteredFiles }: ReplayPackage, { chainId, fede
   const statement = { dealer, round, attempt, packageHash: manifestHash(unsigned) };
   let signer: Hex | undefined;
   try {
-    signer = recoverTypedStruct({ chainId, federation }, 'Opening', statement, signature);
+    signer = recoverSigner({ chainId, federation }, 'Opening', statement, signature);
   } catch {
     // no signature at all: signed by nobody
   }
@@ -146,20 +148,23 @@ function checkOpening({ manifest, alteredFiles }: ReplayPackage, { chainId, fede
 }
 
 function checkCommit({ manifest, records }: ReplayPackage, { commit }: ReplayChain): SiteCheck {
-  const { attempt, weight, txHash } = commit;
+  const { attempt, weight, transaction } = commit;
   const other =
     attempt === manifest.attempt ? undefined : `attempt ${attempt} stands on chain, not ${manifest.attempt}`;
   const fewer =
     weight === records.length ? undefined : `the commit weighs ${weight}, ${records.length} records were opened`;
-  return check('commit', other ?? fewer, `transaction ${txHash}, ${weight} records`);
+  return check('commit', other ?? fewer, `transaction ${transaction}, ${weight} records`);
 }
 
-function checkTask({ task }: ReplayPackage, { round }: ReplayChain): SiteCheck {
-  return check(
-    'task',
-    task.hash === round.taskHash ? undefined : `${task.hash}, the round is of ${round.taskHash}`,
-    task.hash,
-  );
+function checkTask({ task, contract }: ReplayPackage, { round }: ReplayChain): SiteCheck {
+  const other = task.hash === round.taskHash ? undefined : `${task.hash}, the round is of ${round.taskHash}`;
+  // the selection is looked up by what the round asked for: were that less than the task needs, consent would mean nothing
+  const needs = requirementKey(requirementOfTask(task, contract));
+  const less =
+    needs === round.requirementKey
+      ? undefined
+      : `it needs ${needs} of customers, the round asked ${round.requirementKey}`;
+  return check('task', other ?? less, task.hash);
 }
 
 function checkModel({ baseModel, serverState, task, contract }: ReplayPackage, { round }: ReplayChain): SiteCheck {

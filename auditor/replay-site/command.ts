@@ -1,8 +1,9 @@
 // `concordat audit replay`: on site, with the dealer's consent, one round opened and run again.
-import { createSealRing } from '../../engines/ring/seal.ts';
+
 import type { Hex } from '../../protocol/bytes.ts';
 import { relyingPartyOf } from '../../protocol/consent/relying-party.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
+import { createSealRing } from '../ring/seal.ts';
 import { auditReplay, type SiteReport } from './audit.ts';
 import { readReplayChain } from './on-chain.ts';
 import { readPackage } from './package.ts';
@@ -39,10 +40,10 @@ export async function runSiteAudit(options: SiteOptions): Promise<SiteReport> {
   });
 }
 
-export function siteText({ dealer, round, attempt, checks, checksFailed, opened }: SiteReport): string {
+export function siteText({ federation, dealer, round, attempt, checks, checksFailed, opened }: SiteReport): string {
   const { sample } = opened;
   const lines = [
-    `Replay of round ${round}, attempt ${attempt}, of dealer ${dealer}`,
+    `Replay of round ${round}, attempt ${attempt}, of dealer ${dealer} in federation ${federation}`,
     ...checks.map(({ id, holds, finding }) => `  ${holds ? 'holds' : 'FAILS'}  ${id.padEnd(9)} ${finding}`),
     `Shown with their consent (${sample.length}):`,
     ...sample.flatMap(({ subject, covered, finding, recordHash, row }) => [

@@ -1,5 +1,5 @@
 // The folder that a dealer opens: read, held against the manifest the dealer signed, and checked line by line before any use.
-import { stat } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readFileOrExplain } from '../../kit/files.ts';
@@ -38,7 +38,7 @@ export interface ReplayPackage {
 const MAX_PACKAGE_FILE_BYTES = 512 * 2 ** 20;
 const MAX_SAMPLE = 1_000;
 
-/** @throws ConcordatError FILE_*, MESSAGE_*, TASK_INVALID, CONTRACT_INVALID */
+/** @throws ConcordatError FILE_* also for a link in a file's place, MESSAGE_*, TASK_INVALID, CONTRACT_INVALID */
 export async function readPackage(folder: string): Promise<ReplayPackage> {
   const manifest = parsed(await bytesOf(folder, 'manifest.json'), manifestSchema, 'manifest.json');
   const altered: PackageFile[] = [];
@@ -55,8 +55,8 @@ export async function readPackage(folder: string): Promise<ReplayPackage> {
     return bytes;
   };
   const [task, contract] = [
-    parseTask(text(await file('task.yaml'))),
-    parseDataContract(text(await file('contract.yaml'))),
+    parseTask(textOf(await file('task.yaml'), 'task.yaml')),
+    parseDataContract(textOf(await file('contract.yaml'), 'contract.yaml')),
   ];
   checkTaskContract(task, contract);
   const receipts = z.array(receiptSchema).max(MAX_SAMPLE);
@@ -74,10 +74,10 @@ export async function readPackage(folder: string): Promise<ReplayPackage> {
 
 async function bytesOf(folder: string, name: string): Promise<Uint8Array> {
   const path = join(folder, name);
-  const size = await stat(path).then(
-    (found) => found.size,
-    () => 0, // readFileOrExplain says why
-  );
+  const found = await lstat(path).catch(() => undefined); // readFileOrExplain says why
+  // a link could lead to any file of the auditor's, a device has no end
+  if (found?.isFile() === false) throw new ConcordatError('FILE_UNREADABLE', `${path} is not a plain file`, { path });
+  const size = found?.size ?? 0;
   const most = name === 'receipts.json' ? 20 * MAX_RECEIPT_BYTES : MAX_PACKAGE_FILE_BYTES;
   if (size > most) throw new ConcordatError('MESSAGE_TOO_LARGE', `${path}: ${size} bytes, at most ${most}`);
   return new Uint8Array(await readFileOrExplain(path));
@@ -109,6 +109,14 @@ function recordsOf(bytes: Uint8Array): OpenedRecord[] {
     from = end + 1;
   }
   return records;
+}
+
+function textOf(bytes: Uint8Array, where: PackageFile): string {
+  try {
+    return text(bytes);
+  } catch (cause) {
+    throw new ConcordatError('MESSAGE_MALFORMED', `${where} is not UTF-8`, { where }, { cause });
+  }
 }
 
 const text = (bytes: Uint8Array): string => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);

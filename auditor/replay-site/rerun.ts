@@ -1,7 +1,6 @@
 // The round again, by the auditor's own hand: features, training, noise, and a payload by SEAL. None of it is the dealer's code.
 import { createHash } from 'node:crypto';
 import { createAttemptRandom, traceOf } from '../../engines/keys/attempt-random.ts';
-import type { Ring } from '../../engines/ring/ring.ts';
 import { createTrainer } from '../../engines/tensor/train.ts';
 import { fromHex, type Hex, toHex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
@@ -24,6 +23,7 @@ import { type FillRandom, RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol
 import { blocksFor, checkValues, type PackingProfile } from '../../protocol/secagg/packing.ts';
 import { payloadHeader } from '../../protocol/secagg/payload.ts';
 import { PACKED_WORDS_PER_BLOCK, packResidues } from '../../protocol/secagg/residue-bits.ts';
+import type { Ring } from '../../protocol/secagg/ring.ts';
 import { CBD_POLYNOMIAL_BYTES, sampleCbd } from '../../protocol/secagg/sampling.ts';
 import type { ReplayPackage } from './package.ts';
 

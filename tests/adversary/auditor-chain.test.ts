@@ -93,6 +93,19 @@ describe('the command line', () => {
     ]);
   });
 
+  test('the page of a real audit, signed: `audit report` says whose it is, and exits by what it finds', async () => {
+    const html = join(out, 'report.html');
+    await audit('verify', '--out', out, '--html', html, '--key', join(out, 'auditor'));
+    const { text, exitCode } = await audit('report', html);
+    expect(text).toMatch(/✓ signed by 0x[0-9a-f]{40} /);
+    expect(text).toContain('✓ the page shows this report and nothing else\n✓ says that all 18 checks hold\n');
+    expect(exitCode).toBe(0);
+    const expected = ['--signer', chronicle.deployment.federation];
+    expect((await audit('report', html, ...expected)).exitCode).toBe(1);
+    await writeFile(html, (await readFile(html, 'utf8')).replace('All 18 checks hold', 'All 99 checks hold'));
+    expect((await audit('report', html)).exitCode).toBe(1);
+  });
+
   test('a fault in the bundle: exit code 1, and the last lines name the checks', async () => {
     const [path, bytes] = [...chronicle.files].find(([name]) => name.startsWith('blobs/')) ?? ['', new Uint8Array()];
     await writeFile(join(out, 'bundle', path), new Uint8Array(bytes.length));

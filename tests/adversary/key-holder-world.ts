@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import { createSealer } from '../../edge-node/seal/seal.ts';
 import { recoverTypedStruct, signTypedStruct } from '../../engines/chain/typed-data.ts';
 import { sealShare } from '../../engines/keys/sealing.ts';
-import { createSealRing } from '../../engines/ring/seal.ts';
+import { createSealRing } from '../../auditor/ring/seal.ts';
 import { createKeyHolder, type KeyHolderParts } from '../../key-holder/holder.ts';
 import type { ChainView } from '../../key-holder/round-facts.ts';
 import { type Hex, sha256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';

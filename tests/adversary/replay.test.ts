@@ -10,7 +10,7 @@ import { readTable } from '../../edge-node/data/csv.ts';
 import { type OpenedDealer, openDealer } from '../../edge-node/replay/dealer.ts';
 import { type ReplayOptions, recallRound, replayRound } from '../../edge-node/replay/replay.ts';
 import type { ReplayReport } from '../../edge-node/replay/report.ts';
-import { createSealRing } from '../../engines/ring/seal.ts';
+import { createSealRing } from '../../auditor/ring/seal.ts';
 import { createSimdRing } from '../../engines/ring/simd.ts';
 import { COIL2000, writeTable } from '../../examples/simulation/load.ts';
 import { PACKAGE_ROOT } from '../../kit/sources.ts';

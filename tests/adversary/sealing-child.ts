@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createOneTimeSealer, type SealJournal } from '../../edge-node/seal/once.ts';
 import { createPayloadFiles, type PayloadFiles } from '../../edge-node/seal/payload-files.ts';
 import { createSealer } from '../../edge-node/seal/seal.ts';
-import { createSealRing } from '../../engines/ring/seal.ts';
+import { createSealRing } from '../../auditor/ring/seal.ts';
 import { openStore } from '../../engines/store/store.ts';
 import { sealRound } from '../unit/secagg-fixtures.ts';
 

@@ -9,7 +9,7 @@ import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createOneTimeSealer, type SealJournal, type StoredUpdate } from '../../edge-node/seal/once.ts';
 import { createPayloadFiles, type PayloadFiles } from '../../edge-node/seal/payload-files.ts';
 import { createSealer, type Sealer, type SealRequest } from '../../edge-node/seal/seal.ts';
-import { createSealRing } from '../../engines/ring/seal.ts';
+import { createSealRing } from '../../auditor/ring/seal.ts';
 import { openStore } from '../../engines/store/store.ts';
 import { PACKAGE_ROOT } from '../../kit/sources.ts';
 import { sha256, toHex } from '../../protocol/bytes.ts';

@@ -2,8 +2,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { KeyHolderAnswer } from '../../coordinator/opening/answers.ts';
 import { type OpenRequest, openSum } from '../../coordinator/opening/open.ts';
-import type { RingOpener } from '../../engines/ring/open.ts';
-import type { Ring } from '../../engines/ring/ring.ts';
+import type { RingOpener } from '../../protocol/secagg/opener.ts';
+import type { Ring } from '../../protocol/secagg/ring.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { PRIMES, RESIDUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
 import { lagrangeWeights } from '../../protocol/secagg/field.ts';

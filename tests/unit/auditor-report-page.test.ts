@@ -2,10 +2,12 @@
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from 'vitest';
+import type { z } from 'zod';
 import { reportJson } from '../../auditor/report.ts';
 import { judgeReport, readReportFile, writeReport } from '../../auditor/report-command.ts';
 import { reportPage } from '../../auditor/report-page.ts';
+import { signedReport } from '../../auditor/report-schema.ts';
 import { type SignedReport, signReport } from '../../auditor/report-signature.ts';
 import { party } from '../helpers/audit/chronicle.ts';
 import { badReport, checkReport, goodReport } from '../helpers/audit/small-report.ts';
@@ -24,6 +26,11 @@ async function judge(text: string, expected?: `0x${string}`) {
   await writeFile(path, text);
   return judgeReport(await readReportFile(path), expected);
 }
+
+test('the schema knows every field of a report, and none more', () => {
+  expectTypeOf<keyof z.output<typeof signedReport>>().toEqualTypeOf<keyof SignedReport>();
+  expect(signedReport.parse(signed)).toEqual(signed);
+});
 
 describe('a report that is what it seems', () => {
   test.each([

@@ -1,7 +1,7 @@
 // The same synthetic history as transactions to the real contracts on a real anvil.
-import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Deployment, EventName } from '../../../auditor/history.ts';
+import { verifierSource } from '../../../auditor/proof/verifier-source.ts';
 import { type ChainClient, createChainClient } from '../../../engines/chain/client.ts';
 import { compileContracts } from '../../../engines/chain/compile.ts';
 import { createConsentRegistry } from '../../../engines/chain/consent-registry.ts';
@@ -9,16 +9,16 @@ import { deployFederation } from '../../../engines/chain/deploy.ts';
 import type { EmbeddedChain } from '../../../engines/chain/embedded.ts';
 import { createFederation } from '../../../engines/chain/federation.ts';
 import { createRoundLedger } from '../../../engines/chain/round-ledger.ts';
-import { fromHex } from '../../../protocol/bytes.ts';
+import { fromHex, type Hex } from '../../../protocol/bytes.ts';
 import type { EvidenceLevel } from '../../../protocol/consent/policy.ts';
 import { CONSENT } from '../../../protocol/params.ts';
 import { type Chronicle, type FieldsOf, type Party, startTranscript } from './chronicle.ts';
-import { OPERATOR, PARAMETERS } from './synthetic-federation.ts';
+import { OPERATOR, PARAMETERS, TRAPDOOR } from './synthetic-federation.ts';
 
 const path = (relative: string): string => fileURLToPath(new URL(`../../../${relative}`, import.meta.url));
 
-/** Deploys with a verifier that takes every synthetic proof; off chain those proofs are real. */
-export async function chainChronicle(chain: EmbeddedChain): Promise<Chronicle> {
+/** Deploys with the verifier of the synthetic key, whose proofs are real. */
+export async function chainChronicle(chain: EmbeddedChain, predecessor?: Hex): Promise<Chronicle> {
   const clients = new Map<string, Promise<ChainClient>>();
   function clientOf(party: Party): Promise<ChainClient> {
     const made =
@@ -30,13 +30,14 @@ export async function chainChronicle(chain: EmbeddedChain): Promise<Chronicle> {
     return made;
   }
 
-  const verifierSource = await readFile(path('contracts/src/test/BranchingVerifier.sol'), 'utf8');
-  const artifacts = await compileContracts({ cacheDir: path('.concordat/cache'), verifierSource });
+  const source = await verifierSource(TRAPDOOR.verificationKey);
+  const artifacts = await compileContracts({ cacheDir: path('.concordat/cache'), verifierSource: source });
   const operator = await clientOf(OPERATOR);
   const at = await deployFederation(operator, artifacts, {
     operator: OPERATOR.address,
     parameters: PARAMETERS,
     setup: 'single-operator',
+    ...(predecessor !== undefined && { predecessor }),
   });
   const { federation, registry, ledger } = at;
   const deployment: Deployment = {
@@ -48,6 +49,8 @@ export async function chainChronicle(chain: EmbeddedChain): Promise<Chronicle> {
     registryFederation: federation,
     ledgerFederation: federation,
     ledgerRegistry: registry,
+    // an audit reads it from the chain
+    code: { federation: '0x', registry: '0x', ledger: '0x', verifier: '0x', verifierAddress: at.verifier },
   };
 
   return {
@@ -77,6 +80,9 @@ const action = <N extends EventName>(
 ): Action => run as Action;
 
 const ACTIONS: Partial<Record<EventName, Action>> = {
+  SuccessorNamed: action<'SuccessorNamed'>((client, at, { successor }) =>
+    createFederation(client, at.federation).nameSuccessor(successor),
+  ),
   CoordinatorSet: action<'CoordinatorSet'>((client, at, { coordinator }) =>
     createFederation(client, at.federation).setCoordinator(coordinator),
   ),

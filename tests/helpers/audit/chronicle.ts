@@ -75,11 +75,15 @@ const SECONDS_PER_BLOCK = 12;
 const REGISTRY_EVENTS: readonly EventName[] = ['Anchored', 'PoliciesAdmitted', 'SelectionAdmitted'];
 const LEDGER_EVENTS: readonly EventName[] = ['RoundOpened', 'Committed', 'SetFinalised', 'RoundFailed', 'Published'];
 
-export function memoryChronicle(deployment: Deployment): Chronicle & { evidence(): RawEvidence } {
+/** @param predecessor whose last block this one's first follows */
+export function memoryChronicle(
+  deployment: Deployment,
+  predecessor?: History,
+): Chronicle & { evidence(): RawEvidence } {
   const transcript = startTranscript();
   const events: History['events'][number][] = [];
   const keyHashes: Uint8Array[] = [];
-  let block = 1;
+  let block = (predecessor?.headBlock ?? 0) + 1;
 
   function emit<N extends EventName>(name: N, sender: Party, fields: FieldsOf<N>): void {
     const { registry, ledger, federation } = deployment;
@@ -115,6 +119,9 @@ export function memoryChronicle(deployment: Deployment): Chronicle & { evidence(
       return seed;
     },
     nowSeconds: async () => FIRST_BLOCK_SECONDS + SECONDS_PER_BLOCK * block,
-    evidence: () => ({ history: { deployment, events, headBlock: block - 1 }, files: transcript.files }),
+    evidence: () => ({
+      history: { deployment, events, headBlock: block - 1, ...(predecessor && { predecessor }) },
+      files: transcript.files,
+    }),
   };
 }

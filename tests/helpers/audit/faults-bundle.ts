@@ -1,6 +1,6 @@
 // Faults in the files of a bundle, and in what binds them to the chain.
 
-import { type Hex, sha256, toHex, utf8ToBytes } from '../../../protocol/bytes.ts';
+import { fromHex, type Hex, sha256, toHex, utf8ToBytes } from '../../../protocol/bytes.ts';
 import { encodeCbor } from '../../../protocol/codec.ts';
 import { canonicalJson } from '../../../protocol/consent/canonical-json.ts';
 import { blobPathOf, blobsOf } from '../../../protocol/transcript/bundle.ts';
@@ -64,6 +64,21 @@ function swapVerificationKey(raw: RawEvidence, trapdoor: ReturnType<typeof trapd
     ? { ...deployment.parameters, verificationKeyHash: verificationKey }
     : deployment.parameters;
   raw.history = { ...raw.history, deployment: { ...deployment, parameters } };
+}
+
+type CodeOf = Exclude<keyof RawEvidence['history']['deployment']['code'], 'verifierAddress'>;
+
+/** Other code at the address of a contract, as an endpoint would tell it. */
+function changeCode(raw: RawEvidence, of: CodeOf, change: (code: Uint8Array) => Uint8Array): void {
+  const { deployment } = raw.history;
+  const code = { ...deployment.code, [of]: toHex(change(fromHex(deployment.code[of]))) };
+  raw.history = { ...raw.history, deployment: { ...deployment, code } };
+}
+
+/** Everywhere. */
+function replaced(code: Uint8Array, from: Uint8Array, to: Uint8Array): Uint8Array {
+  const [text, was, is] = [code, from, to].map((bytes) => toHex(bytes).slice(2));
+  return fromHex(`0x${(text ?? '').replaceAll(was ?? '', is ?? '')}`);
 }
 
 export const BUNDLE_FAULTS: readonly PlantedFault[] = [
@@ -140,6 +155,53 @@ export const BUNDLE_FAULTS: readonly PlantedFault[] = [
       raw.history = { ...raw.history, deployment: { ...deployment, parameters } };
     },
     /smallest cohort/,
+  ),
+  fault(
+    '03',
+    'a registry with one other instruction',
+    (raw) => changeCode(raw, 'registry', (code) => flipped(code, 100)),
+    /registry: code on chain/,
+  ),
+  fault(
+    '03',
+    'a ledger that was built for another registry',
+    (raw) => {
+      const { registry, federation } = raw.history.deployment;
+      changeCode(raw, 'ledger', (code) => replaced(code, fromHex(registry), fromHex(federation)));
+    },
+    /ledger: immutable registry/,
+  ),
+  fault(
+    '03',
+    'contracts that were built with another threshold than they answer',
+    (raw) => {
+      const { deployment } = raw.history;
+      const parameters = { ...deployment.parameters, keyHolderThreshold: 3 };
+      raw.history = { ...raw.history, deployment: { ...deployment, parameters } };
+    },
+    /federation: immutable _keyHolderThreshold/,
+  ),
+  fault(
+    '03',
+    'a verifier of another key',
+    (raw) => changeCode(raw, 'verifier', (code) => flipped(code)),
+    /verifier: code on chain/,
+  ),
+  fault(
+    '03',
+    'a registry that asks another verifier',
+    (raw) => {
+      const { deployment } = raw.history;
+      const code = { ...deployment.code, verifierAddress: deployment.ledger };
+      raw.history = { ...raw.history, deployment: { ...deployment, code } };
+    },
+    /registry: immutable verifier/,
+  ),
+  fault(
+    '03',
+    'an address without code in place of the federation',
+    (raw) => changeCode(raw, 'federation', () => new Uint8Array()),
+    /federation: code on chain/,
   ),
   fault('03', 'a bundle of another chain', (raw) => {
     const { deployment } = raw.history;

@@ -1,7 +1,7 @@
 // Faults of parties who sign what they tell: a lying key-holder, a dealer who shared falsely.
 import { signTypedStruct } from '../../../engines/chain/typed-data.ts';
 import { toHex } from '../../../protocol/bytes.ts';
-import { fault, first } from './fault.ts';
+import { fault, first, type PlantedFault } from './fault.ts';
 import {
   another,
   answerAs,
@@ -18,12 +18,10 @@ import {
   vouchAs,
   withValue,
 } from './insider-lies.ts';
-import type { Insiders } from './planted-faults.ts';
 import { blobOf, bodyOf, changeBodies, putBlob, rewriteTranscript, theEvent } from './raw-evidence.ts';
 import { DEALERS } from './synthetic-federation.ts';
-import { TOLD } from './told-insiders.ts';
 
-const FAULTS: Insiders['faults'] = [
+export const FAULTS: readonly PlantedFault[] = [
   fault(
     '11',
     'a round that failed with nobody’s vouch, but was opened',
@@ -164,5 +162,3 @@ const FAULTS: Insiders['faults'] = [
     /answer of 0x.*: the only one/,
   ),
 ];
-
-export const INSIDERS: Insiders = { faults: FAULTS, told: TOLD };

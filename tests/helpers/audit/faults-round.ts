@@ -73,11 +73,12 @@ function changeMetrics(raw: RawEvidence, metric: 'accuracyBps' | 'aucBps'): void
   changeEvents(raw, 'Published', (event) => ({ [metric]: event[metric] + 1 }));
 }
 
-/** Another task in the bundle: checks of what is in the task see it, and check 16 sees that it is another. */
+/** Another task in the bundle, and its hash on chain: checks of what is in the task see it. */
 function changeTask(raw: RawEvidence, change: (task: TaskDocument) => Partial<TaskDocument>): void {
   const task = JSON.parse(new TextDecoder().decode(blobOf(raw, bodyOf(raw, 'genesis').task))) as TaskDocument;
   const changed = putBlob(raw, utf8ToBytes(canonicalJson({ ...task, ...change(task) })));
   changeBodies(raw, 'genesis', () => ({ task: changed }));
+  changeEvents(raw, 'RoundOpened', () => ({ taskHash: changed }));
 }
 
 /** Dealers made up until the first set has so many, each with a commit of its own. */

@@ -1,6 +1,6 @@
 // A task and a data contract of a few fields: the smallest learning that has every part of the real one.
 import { canonicalJson } from '../../../protocol/learning/canonical-json.ts';
-import { parseDataContract } from '../../../protocol/learning/data-contract.ts';
+import { type DataContract, parseDataContract } from '../../../protocol/learning/data-contract.ts';
 import { featureCount } from '../../../protocol/learning/features.ts';
 import { parseTask, type Task } from '../../../protocol/learning/task.ts';
 
@@ -22,7 +22,9 @@ const property = (
   ],
 });
 
-const contractDocument = {
+const BOUGHT = { logicalType: 'integer', logicalTypeOptions: { minimum: 0, maximum: 1 } };
+
+const contractDocumentOf = (label: object) => ({
   apiVersion: 'v3.1.0',
   kind: 'DataContract',
   id: 'small-contract',
@@ -36,16 +38,20 @@ const contractDocument = {
         property('customer', 'identity', 'id', [], { unique: true }),
         property('age', 'demographics', 'feature', [{ map: 'scaled', centre: 40, scale: 20 }]),
         property('policies', 'insurance', 'feature', [{ map: 'one-hot', values: [0, 1, 2], weight: 1 }]),
-        property('bought', 'purchases', 'label', [], { logicalTypeOptions: { minimum: 0, maximum: 1 } }),
+        property('bought', 'purchases', 'label', [], label),
       ],
     },
   ],
-};
+});
 
-export const contract = parseDataContract(JSON.stringify(contractDocument));
+export const contract = parseDataContract(JSON.stringify(contractDocumentOf(BOUGHT)));
 /** Columns of a row. */
 export const FEATURES = featureCount(contract);
-export const contractText = canonicalJson(contract.document);
+export const contractTextOf = (of: DataContract): string => canonicalJson(of.document);
+
+/** The same with another label. */
+export const contractWith = (label: object): DataContract =>
+  parseDataContract(JSON.stringify(contractDocumentOf(label)));
 
 /** FedAvgM: a strategy that carries something from round to round. */
 const MOMENTUM = {
@@ -65,6 +71,7 @@ const documentOf = (layers: readonly object[], strategy: object = MOMENTUM, more
   minEvidence: 'passkey',
   dataContract: { file: 'contract.yaml', hash: contract.hash },
   label: 'bought',
+  backend: 'wasm',
   model: {
     kind: 'dense',
     layers,
@@ -94,5 +101,13 @@ export const wideTaskText = canonicalJson(wideDocument);
 /** The small task under another strategy. */
 export function smallTaskOf(strategy: object, model: object = {}): { readonly task: Task; readonly text: string } {
   const text = canonicalJson(documentOf([score], strategy, model));
+  return { task: parseTask(text), text };
+}
+
+/** The small task for a contract with another label. */
+export function taskOfLabel(of: DataContract, model: object, evaluation: object) {
+  const document = documentOf([], MOMENTUM, model);
+  const dataContract = { ...document.dataContract, hash: of.hash };
+  const text = canonicalJson({ ...document, dataContract, evaluation: { histogramBins: 4, ...evaluation } });
   return { task: parseTask(text), text };
 }

@@ -40,6 +40,14 @@ export interface ConsentDesk {
   /** Admits the buckets of these digests; returns the number of members. */
   select(digests: readonly bigint[]): Promise<number>;
   root(): Hex;
+  /** The same log under another federation, whose transcript gets all its epochs so far. */
+  carryOn(to: Chronicle): ConsentDesk;
+}
+
+/** What a dealer has whatever federation it anchors under: its state, and the entries of each epoch so far. */
+interface DealersLog {
+  readonly state: ConsentState;
+  readonly epochs: LogEntry[][];
 }
 
 export function openConsentDesk(
@@ -47,8 +55,9 @@ export function openConsentDesk(
   dealer: Party,
   witnesses: readonly Party[],
   trapdoor: Trapdoor,
+  log: DealersLog = { state: ConsentState.empty(dealer.address), epochs: [] },
 ): ConsentDesk {
-  const state = ConsentState.empty(dealer.address);
+  const { state, epochs } = log;
   const { deployment } = chronicle;
   const domain = { chainId: deployment.chainId, federation: deployment.federation };
   const digests = FLOORS_BPS.map((accuracyFloorBps, i) => {
@@ -63,7 +72,14 @@ export function openConsentDesk(
   });
   const passkeys = new Map<number, SoftwarePasskey>();
   let pending: LogEntry[] = [];
-  let epoch = 0;
+  epochs.forEach((entries, i) => {
+    record(entries, i + 1);
+  });
+
+  function record(entries: readonly LogEntry[], epoch: number): void {
+    const operations = chronicle.blob(encodeCbor(entries.map(({ operation, assertion }) => [operation, assertion])));
+    chronicle.append({ type: 'consent', dealer: dealer.address, epoch, operations });
+  }
 
   function passkeyOf(customer: number): SoftwarePasskey {
     const seed = sha256(utf8ToBytes(`${dealer.name} customer ${customer}`));
@@ -99,11 +115,10 @@ export function openConsentDesk(
       pending.push(entry);
     },
     async anchor() {
-      epoch++;
-      const anchor = state.anchor(epoch);
-      const operations = chronicle.blob(encodeCbor(pending.map(({ operation, assertion }) => [operation, assertion])));
-      chronicle.append({ type: 'consent', dealer: dealer.address, epoch, operations });
+      epochs.push(pending);
+      record(pending, epochs.length);
       pending = [];
+      const anchor = state.anchor(epochs.length);
       const witnessSignatures = witnesses.map(({ privateKey }) =>
         signTypedStruct(privateKey, domain, 'Anchor', anchor),
       );
@@ -139,7 +154,7 @@ export function openConsentDesk(
       await chronicle.act('SelectionAdmitted', dealer, {
         dealer: dealer.address,
         requirementKey: key,
-        root: anchoredRoot(state.anchor(epoch)),
+        root: anchoredRoot(state.anchor(epochs.length)),
         memberCount,
         validUntil: EXPIRY,
         accuracyFloorBps: Math.max(...floors),
@@ -149,6 +164,7 @@ export function openConsentDesk(
       });
       return memberCount;
     },
-    root: () => anchoredRoot(state.anchor(epoch)),
+    root: () => anchoredRoot(state.anchor(epochs.length)),
+    carryOn: (to) => openConsentDesk(to, dealer, witnesses, trapdoor, log),
   };
 }

@@ -1,11 +1,11 @@
 // One synthetic round: sealed with SEAL, shared, committed, vouched for, summed, answered, opened and published as the
 // protocol says.
 import { signTypedStruct } from '../../../engines/chain/typed-data.ts';
-import type { RingOpener } from '../../../engines/ring/open.ts';
-import type { Ring } from '../../../engines/ring/ring.ts';
+import type { RingOpener } from '../../../protocol/secagg/opener.ts';
+import type { Ring } from '../../../protocol/secagg/ring.ts';
 import { fromHex, type Hex, toHex } from '../../../protocol/bytes.ts';
 import { NO_PRIVACY_CAP, splitGrants } from '../../../protocol/consent/policy.ts';
-import { accuracyBpsOfHistogram, aucOfHistogram } from '../../../protocol/learning/metrics.ts';
+import { metricsOf } from '../../../protocol/learning/evaluation.ts';
 import { encodeModel, type Model } from '../../../protocol/learning/model.ts';
 import { serverStep } from '../../../protocol/learning/server-optimiser.ts';
 import { decodeState, encodeState } from '../../../protocol/learning/strategy-state.ts';
@@ -199,7 +199,7 @@ async function publish(
   aggregateHash: Hex,
 ): Promise<{ readonly model: Model; readonly hash: Hex }> {
   const weights = set.map((address) => committing.find(({ dealer }) => dealer.address === address)?.weight ?? 0);
-  const { sums, histogram } = decodeSums(opened, vectorOf(task, FEATURES), set.length);
+  const { sums, measured } = decodeSums(opened, vectorOf(task, FEATURES), set.length);
   const carried = base.model.state;
   const { layout, weights: from } = base.model;
   const made = serverStep(task, {
@@ -213,9 +213,7 @@ async function publish(
   const file = encodeState(made.state);
   const next = { layout, weights: made.weights, ...(file && { state: chronicle.blob(file) }) };
   const modelHash = chronicle.blob(encodeModel(next));
-  const accuracyBps = accuracyBpsOfHistogram(histogram, task.evaluation.decisionThreshold) ?? 0;
-  const aucBps = Math.floor((aucOfHistogram(histogram) ?? 0) * 10_000);
-  const metrics = { accuracyBps, aucBps };
+  const metrics = metricsOf(measured, task.evaluation);
   const transcriptHead = chronicle.append({ type: 'model', round, baseModel: base.hash, model: modelHash, ...metrics });
   const publication = { round, taskHash: task.hash, modelHash, aggregateHash, ...metrics, transcriptHead };
   await chronicle.act('Published', coordinator, publication);

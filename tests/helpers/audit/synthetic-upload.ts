@@ -1,12 +1,13 @@
 // What one synthetic dealer does in a round: trains a little, seals with the ring engine, shares its key, uploads and commits.
 import { signTypedStruct } from '../../../engines/chain/typed-data.ts';
-import type { Ring } from '../../../engines/ring/ring.ts';
+import type { Ring } from '../../../protocol/secagg/ring.ts';
 import { fromHex, type Hex, sha256, toHex, utf8ToBytes } from '../../../protocol/bytes.ts';
 import type { Model } from '../../../protocol/learning/model.ts';
+import { outputOf } from '../../../protocol/learning/output.ts';
 import { strategyOf } from '../../../protocol/learning/strategies/registry.ts';
 import { NO_STATE } from '../../../protocol/learning/strategies/strategy.ts';
 import { packingOf, type Task } from '../../../protocol/learning/task.ts';
-import { addNoise, encodeUpdate, quantise, weightFraction } from '../../../protocol/learning/update.ts';
+import { addNoise, type Counted, encodeUpdate, quantise, weightFraction } from '../../../protocol/learning/update.ts';
 import { shapeOf, vectorOf } from '../../../protocol/learning/vector.ts';
 import { RESIDUES_PER_BLOCK, RING_DEGREE } from '../../../protocol/secagg/block.ts';
 import { packValues } from '../../../protocol/secagg/packing.ts';
@@ -90,6 +91,17 @@ export async function uploadAndCommit(
   return { ...upload, residues, shares };
 }
 
+/** Of a label of 0 or 1, all are scored on the right side but one; others are as the dealer's place has it. */
+function countedBy(task: SealRequest['task'], weight: number, place: number): Counted {
+  const { measure, ownCounts } = vectorOf(task, FEATURES);
+  if (ownCounts) return [[], []];
+  const { type, units } = outputOf(task.model);
+  if (type === 'binary') return [[1, 0, 1, 0, 0, 0, 0, weight - 2], []];
+  const scores = Array.from({ length: weight * units }, (_, i) => ((i * 7 + place) % 10) / 10);
+  const labels = Float32Array.from({ length: weight }, (_, i) => (type === 'classes' ? i % units : (i % 5) / 4));
+  return [measure.countsOf(scores, labels), measure.momentsOf(scores, labels)];
+}
+
 /** What the task's strategy sends, of a dealer whose training moves every weight by its place. */
 async function trainedValues({ task, base, place }: SealRequest, weight: number): Promise<Uint16Array> {
   const trained = base.weights.map((w, j) => w + 0.01 * (j + 1) * (place + 1) - 0.02);
@@ -113,12 +125,7 @@ async function trainedValues({ task, base, place }: SealRequest, weight: number)
       }),
     },
   });
-  // all scored on the right side but one
   const vector = vectorOf(task, FEATURES);
-  const counted = vector.evaluation[0].length > 0;
-  const histogram = {
-    negatives: Uint32Array.from(counted ? [1, 0, 1, 0] : []),
-    positives: Uint32Array.from(counted ? [0, 0, 0, weight - 2] : []),
-  };
-  return encodeUpdate(addNoise(quantise(parts, histogram, vector), vector, undefined), vector).values;
+  return encodeUpdate(addNoise(quantise(parts, countedBy(task, weight, place), vector), vector, undefined), vector)
+    .values;
 }

@@ -1,7 +1,7 @@
 // Groth16 proofs of anything, by whoever knows the setup's trapdoor: real keys and real pairings, no circuit to compile.
 import { bn254 } from '@noble/curves/bn254.js';
 import type { PolicyProof } from '../../../engines/proof/policy-proof.ts';
-import type { VerificationKey } from '../../../engines/proof/verification-key.ts';
+import type { VerificationKey } from '../../../protocol/proof/verification-key.ts';
 
 const { Fr } = bn254.fields;
 const G1 = bn254.G1.Point.BASE;

@@ -1,0 +1,113 @@
+// The events of a federation's contracts, decoded: every one in a range of blocks, however wide a range the endpoint takes.
+import { Interface, id as topicHash } from 'ethers';
+import { z } from 'zod';
+import { consentRegistryAbi } from '../../protocol/abi/consent-registry.ts';
+import { federationAbi } from '../../protocol/abi/federation.ts';
+import { roundLedgerAbi } from '../../protocol/abi/round-ledger.ts';
+import type { Hex } from '../../protocol/bytes.ts';
+import { ConcordatError } from '../../protocol/errors.ts';
+import type { EventName } from '../history.ts';
+import { type Fields, fieldsOf } from './decode.ts';
+import { type ChainReader, EndpointRefused, quantity } from './rpc.ts';
+
+export interface LoggedEvent {
+  readonly name: EventName;
+  readonly fields: Fields;
+  readonly address: Hex;
+  readonly block: number;
+  readonly logIndex: number;
+  readonly transaction: Hex;
+}
+
+export interface LogFilter {
+  readonly address: readonly Hex[];
+  readonly fromBlock: number;
+  /** Inclusive. */
+  readonly toBlock: number;
+  readonly topics?: readonly (Hex | null)[];
+}
+
+const EVENTS = new Interface(
+  [...federationAbi, ...consentRegistryAbi, ...roundLedgerAbi].filter(({ type }) => type === 'event'),
+);
+/** Of the libraries that the contracts are built on: the operator handing over its office. */
+const NOT_OURS: ReadonlySet<string> = new Set([
+  'OwnershipTransferStarted',
+  'OwnershipTransferred',
+  'EIP712DomainChanged',
+]);
+
+const hex = z.string().regex(/^0x[0-9a-fA-F]*$/);
+const position = hex.transform(Number).pipe(z.int().min(0));
+const logs = z.array(
+  z.object({
+    address: hex,
+    topics: z.array(hex),
+    data: hex,
+    blockNumber: position,
+    logIndex: position,
+    transactionHash: hex,
+    removed: z.boolean().optional(),
+  }),
+);
+type RawLog = z.output<typeof logs>[number];
+
+/** Topic 0 of an event, for a filter. */
+export function topicOf(name: EventName): Hex {
+  const fragment = EVENTS.getEvent(name);
+  if (fragment === null) throw new ConcordatError('NOT_FOUND', `no event ${name}`);
+  return topicHash(fragment.format('sighash')) as Hex;
+}
+
+/** Blocks asked for at first; halved when the endpoint refuses; doubled until it first does, then raised by an eighth. */
+const FIRST_SPAN = 5_000;
+const WIDEST_SPAN = 1_000_000;
+
+/** In order of block and log index. @throws ConcordatError CHAIN_UNREACHABLE, CHAIN_WRONG */
+export async function readLogs(reader: ChainReader, filter: LogFilter): Promise<LoggedEvent[]> {
+  const found: LoggedEvent[] = [];
+  let [span, refused] = [FIRST_SPAN, false];
+  for (let from = filter.fromBlock; from <= filter.toBlock; ) {
+    const to = Math.min(filter.toBlock, from + span - 1);
+    const batch = await readRange(reader, filter, from, to);
+    if (batch === undefined) {
+      refused = true;
+      span = Math.max(1, Math.floor((to - from + 1) / 2));
+      continue;
+    }
+    found.push(...batch);
+    from = to + 1;
+    span = Math.min(WIDEST_SPAN, refused ? Math.ceil(span * 1.125) : span * 2);
+  }
+  return found.sort((a, b) => a.block - b.block || a.logIndex - b.logIndex);
+}
+
+/** undefined: refused, and a narrower range may not be. */
+async function readRange(reader: ChainReader, { address, topics }: LogFilter, from: number, to: number) {
+  const filter = { address, fromBlock: quantity(from), toBlock: quantity(to), ...(topics && { topics }) };
+  let answer: unknown;
+  try {
+    answer = await reader.ask('eth_getLogs', [filter]);
+  } catch (cause) {
+    if (!(cause instanceof EndpointRefused)) throw cause;
+    if (from < to) return undefined;
+    throw new ConcordatError('CHAIN_UNREACHABLE', `${reader.url}: ${cause.message}`, {}, { cause });
+  }
+  const { data } = logs.safeParse(answer);
+  if (data === undefined) throw new ConcordatError('CHAIN_WRONG', `${reader.url}: eth_getLogs answers no logs`);
+  return data.filter(({ removed }) => removed !== true).flatMap((log) => decodeLog(log) ?? []);
+}
+
+/** undefined: a log that is none of ours. */
+function decodeLog(log: RawLog): LoggedEvent | undefined {
+  const parsed = EVENTS.parseLog({ topics: log.topics, data: log.data });
+  if (parsed === null || NOT_OURS.has(parsed.name)) return undefined;
+  return {
+    name: parsed.name as EventName,
+    fields: fieldsOf(parsed.fragment.inputs, parsed.args),
+    address: log.address.toLowerCase() as Hex,
+    block: log.blockNumber,
+    logIndex: log.logIndex,
+    transaction: log.transactionHash.toLowerCase() as Hex,
+  };
+}
