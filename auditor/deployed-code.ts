@@ -71,13 +71,7 @@ function shortString(text: string): Uint8Array {
   return word;
 }
 
-function compare(
-  name: string,
-  deployed: Hex,
-  { code, immutables }: RuntimeCode,
-  words: Words,
-  tally: Tally,
-): void {
+function compare(name: string, deployed: Hex, { code, immutables }: RuntimeCode, words: Words, tally: Tally): void {
   const found = fromHex(deployed);
   const masked = new Uint8Array(found);
   for (const { name: field, at } of immutables) {
@@ -93,7 +87,11 @@ function compare(
       masked.fill(0, start, start + length);
     }
   }
-  tally.same(`${name}: code on chain, against the one compiled here (keccak256)`, hashOf(masked), hashOf(fromHex(code)));
+  tally.same(
+    `${name}: code on chain, against the one compiled here (keccak256)`,
+    hashOf(masked),
+    hashOf(fromHex(code)),
+  );
 }
 
 const hashOf = (code: Uint8Array): Hex => toHex(keccak256(code));

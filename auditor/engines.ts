@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../kit/sources.ts';
 import type { RingOpener } from '../protocol/secagg/opener.ts';
 import type { Engines } from './evidence.ts';
-import { verifyPasskey } from './passkey.ts';
+import { createBulkVerifier } from './passkey.ts';
 import { compileDeployed } from './proof/compile.ts';
 import { createSealOpener } from './ring/open-seal.ts';
 
@@ -11,7 +11,7 @@ import { createSealOpener } from './ring/open-seal.ts';
 export function referenceEngines(cacheDir = join(PACKAGE_ROOT, '.concordat/cache')): Engines {
   let opener: Promise<RingOpener> | undefined;
   return {
-    verifyPasskey,
+    verifyPasskey: createBulkVerifier(),
     compileContracts: (key) => compileDeployed(cacheDir, key),
     opener: () => {
       opener ??= createSealOpener();

@@ -1,8 +1,9 @@
 // All that an audit looks at: what the chain says, what the bundle holds, and the reference engines to recompute with.
-import type { StructName, StructValues } from '../protocol/messages/typed-data.ts';
-import type { RingOpener } from '../protocol/secagg/opener.ts';
+
 import type { Hex } from '../protocol/bytes.ts';
 import type { SignatureVerifier } from '../protocol/consent/assertion.ts';
+import type { StructName, StructValues } from '../protocol/messages/typed-data.ts';
+import type { RingOpener } from '../protocol/secagg/opener.ts';
 import type { Bundle } from '../protocol/transcript/bundle.ts';
 import type { EntryBody } from '../protocol/transcript/entry.ts';
 import { recoverSigner } from './chain/signer.ts';

@@ -77,7 +77,10 @@ async function readBehind(reader: ChainReader, logged: readonly LoggedEvent[]): 
 function known<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new ConcordatError('CHAIN_WRONG', value === null ? `the endpoint has lost ${what}` : `${what} is no such thing`);
+  throw new ConcordatError(
+    'CHAIN_WRONG',
+    value === null ? `the endpoint has lost ${what}` : `${what} is no such thing`,
+  );
 }
 
 function toAuditEvent(deployment: Deployment, event: LoggedEvent, { blocks, transactions }: Behind): ChainEvent {

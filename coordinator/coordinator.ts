@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { type ChainConnection, connectFederation } from '../engines/chain/connect.ts';
 import { createEarlierRounds } from '../engines/chain/earlier-rounds.ts';
+import { createFederation } from '../engines/chain/federation.ts';
 import { recoverTypedStruct } from '../engines/chain/typed-data.ts';
 import { type Identity, loadOrCreateIdentity } from '../engines/keys/identity.ts';
 import { writeOperatorToken } from '../engines/keys/operator-token.ts';
@@ -31,6 +32,7 @@ import { createRoundDriver } from './rounds/driver.ts';
 import { createFingerprintDesk } from './rounds/fingerprint-desk.ts';
 import { createPaceJournal } from './rounds/pace-journal.ts';
 import { failRound } from './rounds/set.ts';
+import { createCarryOver, withCarriedModels } from './succession.ts';
 import { openTaskCatalogue } from './tasks/catalogue.ts';
 import { createTaskDesk } from './tasks/desk.ts';
 import { createTaskDoors } from './tasks/doors.ts';
@@ -52,6 +54,8 @@ export interface CoordinatorOptions {
   readonly verificationKeyJson: string;
   readonly keyHolderUrls: readonly string[];
   readonly relyingParty: RelyingParty;
+  /** Of the deployment that this one carries on. */
+  readonly predecessorBundle: string | undefined;
 }
 
 export interface CoordinatorParts {
@@ -78,6 +82,16 @@ export async function createCoordinator(
   const transcript = await openTranscript(bundleDir);
   await writeGenesis(transcript, chain, options);
   const catalogue = await openTaskCatalogue(transcript);
+  const earlierRounds = createEarlierRounds(chain.ledger);
+  const carryOver = createCarryOver({
+    ledger: chain.ledger,
+    earlierRounds,
+    isNamed: () => isNamed(chain),
+    blobs: transcript,
+    predecessorBundle: options.predecessorBundle,
+    log,
+  });
+  await carryOver();
   const journal = await openTaskJournal(store);
   for (const hash of catalogue.hashes()) await journal.add(hash);
   const token = await writeOperatorToken(identity, options.directory);
@@ -144,7 +158,7 @@ export async function createCoordinator(
     const facts = catalogue.get(taskHash);
     if (facts === undefined) throw new ConcordatError('STATE_CORRUPT', `the transcript names no task ${taskHash}`);
     doors.size(facts.blocks);
-    const driver = drivers.get(taskHash) ?? createRoundDriver({ ...shared, ...facts });
+    const driver = drivers.get(taskHash) ?? withCarriedModels(createRoundDriver({ ...shared, ...facts }), carryOver);
     drivers.set(taskHash, driver);
     return driver;
   }
@@ -158,13 +172,13 @@ export async function createCoordinator(
     signal: stopping.signal,
     log,
   });
-  const earlierRounds = createEarlierRounds(chain.ledger);
   const tasks = createTaskDesk({
     catalogue,
     journal,
     runner,
     federation: async () => ({
       dealers: (await chain.federation.dealers()).length,
+      minCohort: (await chain.federation.parameters()).minCohort,
       earlier: await earlierRounds(1 + (await chain.ledger.roundCount())),
     }),
     uploads: (round) => uploads.dealers(round).length,
@@ -228,4 +242,10 @@ async function requireRole(chain: ChainConnection, identity: Identity): Promise<
       address: identity.address,
     });
   }
+}
+
+/** By the deployment that it names as its predecessor. */
+async function isNamed({ client, federation }: ChainConnection): Promise<boolean> {
+  const predecessor = await federation.predecessor();
+  return predecessor !== undefined && (await createFederation(client, predecessor).successor()) === federation.address;
 }

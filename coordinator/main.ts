@@ -20,6 +20,7 @@ interface Options {
   readonly contract: string;
   readonly verificationKey: string;
   readonly keyHolder: string[];
+  readonly predecessorBundle?: string;
   readonly rpId: string;
   readonly origin: string[];
   readonly port: string;
@@ -38,6 +39,10 @@ export function registerCoordinator(program: Command): void {
     .requiredOption('--contract <yaml>', 'data contract of the task')
     .requiredOption('--verification-key <json>', 'verification key of the policy circuit')
     .requiredOption('--key-holder <url...>', 'key-holders to ask')
+    .option(
+      '--predecessor-bundle <folder>',
+      'bundle of the deployment that this one carries on: its last models are taken from there, once',
+    )
     .option('--rp-id <domain>', 'domain that customers\u2019 passkeys are bound to', 'localhost')
     .option('--origin <origin...>', 'page origins that may ask for signatures', ['https://localhost'])
     .option('--port <port>', 'port on 127.0.0.1; 0 takes a free one', '0')
@@ -61,6 +66,7 @@ async function runCoordinator(options: Options): Promise<void> {
       verificationKeyJson: await text(options.verificationKey),
       keyHolderUrls: options.keyHolder,
       relyingParty: relyingPartyOf(options.rpId, options.origin),
+      predecessorBundle: options.predecessorBundle,
     },
     { clock: systemClock, log },
   );

@@ -5,7 +5,10 @@ import { type Access, freshAccuracy } from '../protocol/consent/evaluate.ts';
 import type { Requirement } from '../protocol/consent/policy.ts';
 
 export interface AccessParts {
-  readonly chain: Pick<ChainConnection, 'ledger' | 'federation'>;
+  readonly chain: {
+    readonly ledger: Pick<ChainConnection['ledger'], 'attestationOf'>;
+    readonly federation: Pick<ChainConnection['federation'], 'parameters'>;
+  };
   readonly requirement: Requirement;
   readonly chainNowSeconds: () => Promise<number>;
 }

@@ -11,6 +11,7 @@ import { relyingPartyOf } from '../protocol/consent/relying-party.ts';
 import { parseDataContract } from '../protocol/learning/data-contract.ts';
 import { parseTask } from '../protocol/learning/task.ts';
 import { createEdgeNode } from './node.ts';
+import { registerPersonalModel } from './personal/command.ts';
 import { registerEdgeReplay } from './replay/command.ts';
 import { parseAcceptPolicy } from './tasks/policy.ts';
 
@@ -39,6 +40,7 @@ export function registerEdge(program: Command): void {
     .command('edge')
     .description('run one dealer: its records, its customers\u2019 consent, its part in rounds');
   registerEdgeReplay(edge);
+  registerPersonalModel(edge);
   const node = edge
     .command('run', { isDefault: true })
     .description('the node itself; what `concordat edge` does without another word')

@@ -25,6 +25,7 @@ import { vectorOf } from '../protocol/learning/vector.ts';
 import { accessNow } from './access.ts';
 import { createConsentRouter } from './api/consent.ts';
 import { createOperatorRouter } from './api/operator.ts';
+import { createPersonalRouter } from './api/personal.ts';
 import { createPrivacyRouter } from './api/privacy.ts';
 import { createReceiptRouter } from './api/receipts.ts';
 import { createStatusRouter } from './api/status.ts';
@@ -45,6 +46,8 @@ import { createDrill } from './drill.ts';
 import { createFingerprintSigner } from './fingerprint.ts';
 import { createCoordinatorLink } from './link/link.ts';
 import { createParticipations } from './participation.ts';
+import { createPersonalModelFiles } from './personal/file.ts';
+import { createPersonalModels } from './personal/models.ts';
 import { epsilonOfNextRound } from './privacy/budget.ts';
 import { createPrivacyLedger } from './privacy/ledger.ts';
 import { createRoundFollower } from './rounds.ts';
@@ -177,6 +180,9 @@ export async function createEdgeNode(
     replayDays: options.replayDays,
     clock,
   });
+  // by another contract the records are read anew for each round: few dealers accept one
+  const gateOf = async (other: DataContract) =>
+    other.hash === contract.hash ? gate : createConsentGate(options.records, other);
   const toCoordinator = { coordinatorUrl: options.coordinatorUrl, identity, chain };
   const tasks = await openEdgeTasks({
     first: { task, contract },
@@ -200,13 +206,26 @@ export async function createEdgeNode(
         log,
       }),
     }),
-    // by another contract the records are read anew for each round: few dealers accept one
-    gateOf: async (other) => (other.hash === contract.hash ? gate : createConsentGate(options.records, other)),
+    gateOf,
     earlierRounds,
     ledger: chain.ledger,
     dealer: identity.address,
+    minCohort: (await chain.federation.parameters()).minCohort,
     log,
   });
+  const personal = createPersonalModels({
+    files: createPersonalModelFiles(join(options.directory, 'personal')),
+    chain,
+    book,
+    tasks: tasks.accepted,
+    gateOf,
+    chainNowSeconds,
+    log,
+  });
+  const consentChanged = (): void => {
+    readiness.changed();
+    personal.changed();
+  };
   const follower = createRoundFollower({
     chain,
     clock,
@@ -240,6 +259,7 @@ export async function createEdgeNode(
       if (event.type === 'welcome') follower.greeted();
       if (event.type === 'aggregate-ready') void signFingerprint(event.round, event.aggregateHash);
       if (event.type === 'task-taken') void lookAt(event.task);
+      if (event.type === 'welcome' || event.type === 'round-published') personal.changed();
     },
   });
 
@@ -270,13 +290,14 @@ export async function createEdgeNode(
   });
   const app = createApp();
   const desk = createReceiptDesk({ book, chain, identity, relyingParty });
-  app.use(createConsentRouter({ book, quotes, anchoring, desk, onChange: readiness.changed }));
+  app.use(createConsentRouter({ book, quotes, anchoring, desk, onChange: consentChanged }));
   app.use(createReceiptRouter({ token, book, desk, anchoring, participations }));
   const privacyOf = (taskHash: Hex = task.hash) => {
     const found = tasks.accepted().find((accepted) => accepted.task.hash === taskHash);
     return found && createPrivacyLedger({ task: found.task, participations, ledger: chain.ledger });
   };
   app.use(createPrivacyRouter({ token, privacyOf }));
+  app.use(createPersonalRouter({ token, models: personal, firstTask: task.hash }));
   app.use(createOperatorRouter({ token, gate, invitations, drill, participations, history }));
   app.use(
     createStatusRouter(() => ({
@@ -301,7 +322,7 @@ export async function createEdgeNode(
   readiness.changed();
   witnesses.remind().catch((err) => log.warn({ err }, 'witnesses were not reminded of the last anchor'));
   const retention = watchRetention(seeds, { clock, log });
-  const forcedWatch = watchForced({ book, chain, log }, { clock, onPending: readiness.changed });
+  const forcedWatch = watchForced({ book, chain, log }, { clock, onPending: consentChanged });
   log.info(
     { url: http.url, address: identity.address, records: gate.recordCount, source: gate.source },
     'edge node listens',
@@ -316,6 +337,7 @@ export async function createEdgeNode(
       await retention.stop();
       await prover.stop();
       await follower.stop();
+      await personal.stop();
       await readiness.stop();
       await store.close();
     },

@@ -153,7 +153,7 @@ export const ERRORS = {
   RING_ENGINE_UNAVAILABLE: {
     status: 500,
     meaning: 'the fast ring engine does not run in this process',
-    remedy: 'run Node 20.19 or later on a processor with SIMD; until then SEAL does the same work, slower',
+    remedy: 'run Node 20.19 or later on a processor with SIMD (x86-64 with SSE 4.1, or ARM64)',
   },
   // -- proofs and artefacts
   ARTIFACT_CORRUPT: {

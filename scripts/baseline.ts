@@ -2,7 +2,9 @@
 import { createTrainer } from '../engines/tensor/train.ts';
 import { utf8ToBytes } from '../protocol/bytes.ts';
 import type { DataContract } from '../protocol/learning/data-contract.ts';
+import { evaluationOf, metricsOf } from '../protocol/learning/evaluation.ts';
 import { featureCount, featuriseAll, labelsOf } from '../protocol/learning/features.ts';
+import { measureOf } from '../protocol/learning/measure.ts';
 import { auc, hitsAtTop } from '../protocol/learning/metrics.ts';
 import { initialModel } from '../protocol/learning/model.ts';
 import type { Task } from '../protocol/learning/task.ts';
@@ -15,7 +17,11 @@ export interface Score {
   /** Positives among the `k` best of the hold-out. */
   readonly hits: number;
   readonly k: number;
+  /** Of classes and of numbers, which are not ranked: by name, a number's in its own unit. */
+  readonly figures?: Figures;
 }
+
+export type Figures = Readonly<Record<string, number>>;
 
 export interface BaselineInput {
   readonly task: Task;
@@ -37,6 +43,24 @@ export function scoreOf(scores: Float32Array, holdOut: Examples): Score {
   return { auc: auc(scores, holdOut.labels), hits: hitsAtTop(scores, holdOut.labels, k), k };
 }
 
+/** How good scores are, for whatever the label asks. */
+export function scoreFor(task: Task, contract: DataContract, scores: Float32Array, holdOut: Examples): Score {
+  if (contract.target.type === 'binary') return scoreOf(scores, holdOut);
+  return { auc: undefined, hits: 0, k: 0, figures: figuresOf(task, contract, scores, holdOut) };
+}
+
+function figuresOf(task: Task, { target }: DataContract, scores: Float32Array, { labels }: Examples): Figures {
+  const measure = measureOf(task);
+  const measured = measure.read(measure.countsOf(scores, labels), measure.momentsOf(scores, labels));
+  const accuracy = metricsOf(measured, task.evaluation).accuracyBps / 10_000;
+  const evaluation = evaluationOf(measured);
+  if (evaluation?.type === 'classes') return { accuracy, 'macro-F1': evaluation.macroF1Bps / 10_000 };
+  if (evaluation?.type !== 'regression' || target.type !== 'regression') return { accuracy };
+  const range = target.maximum - target.minimum;
+  const { mae, rmse = Number.NaN, r2 = Number.NaN } = evaluation;
+  return { 'within tolerance': accuracy, 'mean error': mae * range, RMSE: rmse * range, 'R²': r2 };
+}
+
 /**
  * Epochs of a baseline: as many passes over each record as the federation makes (rounds × local epochs; 50 on CoIL), and 30 at
  * least, which is where the simulator behind the published figures stopped. Same model, step size and penalty.
@@ -52,7 +76,7 @@ async function trainAndScore(input: BaselineInput, examples: Examples, seed: str
   const features = featureCount(contract);
   const trainer = await createTrainer(task, features);
   const initial = initialModel(task, contract).weights;
-  const score = (weights: Float32Array) => scoreOf(trainer.score(weights, holdOut.features), holdOut);
+  const score = (weights: Float32Array) => scoreFor(task, contract, trainer.score(weights, holdOut.features), holdOut);
   if (!('localEpochs' in task.strategy)) {
     const alone = { task, features, trainer, dealers: [examples], initial, seed };
     return score((await simulateRounds(alone, task.rounds)).weights);
@@ -72,6 +96,7 @@ export interface LocalScores {
   /** Over dealers whose AUC is defined. */
   readonly meanAuc: number | undefined;
   readonly meanHits: number;
+  readonly meanFigures: Figures | undefined;
 }
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
@@ -87,5 +112,12 @@ export async function localOnly(input: BaselineInput, dealers: readonly Examples
     dealers: scores,
     meanAuc: aucs.length > 0 ? mean(aucs) : undefined,
     meanHits: mean(scores.map((s) => s.hits)),
+    meanFigures: meanFigures(scores.flatMap(({ figures }) => (figures === undefined ? [] : [figures]))),
   };
+}
+
+function meanFigures(all: readonly Figures[]): Figures | undefined {
+  const names = Object.keys(all[0] ?? {});
+  if (names.length === 0) return undefined;
+  return Object.fromEntries(names.map((name) => [name, mean(all.map((figures) => figures[name] ?? Number.NaN))]));
 }

@@ -4,6 +4,10 @@ import { createServer } from 'node:net';
 import { availableParallelism, freemem } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import type { Hex } from '../protocol/bytes.ts';
+import { ConcordatError } from '../protocol/errors.ts';
+import { corruptTolerated, quorumFault, quorumWords } from '../protocol/secagg/quorum.ts';
+import { address } from './deploy/arguments.ts';
 import { palette } from './federate/table.ts';
 
 interface Finding {
@@ -16,6 +20,7 @@ interface Finding {
 interface DoctorOptions {
   readonly cacheDir: string;
   readonly rpc?: string;
+  readonly federation?: Hex;
 }
 
 export function registerDoctor(program: Command): void {
@@ -24,6 +29,11 @@ export function registerDoctor(program: Command): void {
     .description('can this machine run a federation?')
     .option('--cache-dir <dir>', 'compiled circuits and contracts', resolve('.concordat/cache'))
     .option('--rpc <url>', 'also try this chain endpoint')
+    .option(
+      '--federation <address>',
+      'with --rpc: also look at how many corrupt key-holders this federation stands',
+      address,
+    )
     .action(async (options: DoctorOptions) => {
       if (!(await doctor(options))) process.exitCode = 1;
     });
@@ -38,8 +48,10 @@ async function doctor(options: DoctorOptions): Promise<boolean> {
     await cacheWritable(options.cacheDir),
     await loopback(),
     await wasmSimd(),
+    await nativeTensors(),
     await sealLoads(),
     await chain(options.rpc),
+    ...(await keyHolders(options)),
   ];
   const ink = palette(process.stdout.isTTY === true);
   for (const { what, ok, found, remedy } of findings) {
@@ -97,9 +109,26 @@ async function wasmSimd(): Promise<Finding> {
   }
 }
 
+/** Only for tasks that name it: nothing is amiss without. */
+async function nativeTensors(): Promise<Finding> {
+  const what = 'TensorFlow.js, native';
+  const { startTensorBackend } = await import('../engines/tensor/backend.ts');
+  try {
+    await startTensorBackend('tensorflow');
+    return { what, ok: true, found: 'tfjs-node starts: tasks of backend tensorflow can be taken' };
+  } catch (cause) {
+    const missing = cause instanceof ConcordatError && cause.code === 'TENSOR_BACKEND_MISSING';
+    return {
+      what,
+      ok: missing,
+      found: missing ? 'not installed, which only tasks of that backend need' : String(cause),
+    };
+  }
+}
+
 async function sealLoads(): Promise<Finding> {
   try {
-    const { createSealRing } = await import('../engines/ring/seal.ts');
+    const { createSealRing } = await import('../auditor/ring/seal.ts');
     const ring = await createSealRing();
     return { what: 'SEAL', ok: true, found: `ring engine "${ring.name}" starts` };
   } catch (cause) {
@@ -122,5 +151,24 @@ async function chain(rpcUrl: string | undefined): Promise<Finding> {
     return { what: 'embedded chain', ok: true, found: findAnvil() };
   } catch (cause) {
     return { what: 'embedded chain', ok: false, found: (cause as Error).message, remedy: 'run npm ci again' };
+  }
+}
+
+/** Registered by now: a federation on chain may have others than were there when it was deployed. */
+async function keyHolders({ rpc, federation }: DoctorOptions): Promise<Finding[]> {
+  if (rpc === undefined || federation === undefined) return [];
+  const what = 'key-holders';
+  const { connectFederation } = await import('../engines/chain/connect.ts');
+  try {
+    const onChain = (await connectFederation(rpc, federation)).federation;
+    const [{ keyHolderThreshold: threshold }, all] = await Promise.all([onChain.parameters(), onChain.keyHolders()]);
+    const quorum = { keyHolders: all.length, threshold };
+    const fault = quorumFault(quorum);
+    if (fault !== undefined) return [{ what, ok: false, found: fault, remedy: 'deploy anew with another threshold' }];
+    const remedy = 'a higher threshold stands corrupt ones too';
+    const found = quorumWords(quorum);
+    return [{ what, ok: true, found: corruptTolerated(quorum) > 0 ? found : `${found} (${remedy})` }];
+  } catch (cause) {
+    return [{ what, ok: false, found: (cause as Error).message, remedy: 'check --federation' }];
   }
 }

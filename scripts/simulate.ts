@@ -1,22 +1,23 @@
-// A whole federation's learning in one process: train, quantise, add, read, step. Only the cryptography is left out, and the
-// noise of a task with a privacy budget: what it costs is the distance to this. The sum is taken in the clear.
+// A whole federation's learning in one process: train, clip, quantise, add noise, add up, read, step, as dealers and coordinator do
+// it. Only the cryptography is left out: the sum is taken in the clear.
 import { randomFillSync } from 'node:crypto';
 import type { Trainer } from '../engines/tensor/train.ts';
 import { utf8ToBytes } from '../protocol/bytes.ts';
-import { histogramOf, type ScoreHistogram } from '../protocol/learning/metrics.ts';
+import type { Measured } from '../protocol/learning/measure.ts';
+import { createNoise } from '../protocol/learning/privacy/noise.ts';
 import { serverStep } from '../protocol/learning/server-optimiser.ts';
 import { strategyOf } from '../protocol/learning/strategies/registry.ts';
-import { NO_STATE, type StrategyState } from '../protocol/learning/strategies/strategy.ts';
+import { type Labels, NO_STATE, type StrategyState } from '../protocol/learning/strategies/strategy.ts';
 import type { TaskDocument } from '../protocol/learning/task.ts';
 import * as update from '../protocol/learning/update.ts';
-import { shapeOf, vectorOf } from '../protocol/learning/vector.ts';
+import { countedOf, shapeOf, vectorOf } from '../protocol/learning/vector.ts';
+import type { FillRandom } from '../protocol/secagg/block.ts';
 
 /** Records as numbers. */
 export interface Examples {
   /** rows × features */
   readonly features: Float32Array;
-  /** 0 or 1 per row */
-  readonly labels: Uint8Array;
+  readonly labels: Labels;
 }
 
 export interface Simulation {
@@ -28,14 +29,16 @@ export interface Simulation {
   readonly dealers: readonly Examples[];
   readonly initial: Float32Array;
   readonly seed: string;
+  /** Noise, dither, and who is sampled: the system's CSPRNG, as at a dealer, unless a benchmark wants the same again. */
+  readonly fillRandom?: FillRandom;
 }
 
 export interface SimulatedRound {
   readonly round: number;
   readonly weights: Float32Array;
   readonly state: StrategyState;
-  /** Scores of the model that the round started from. */
-  readonly histogram: ScoreHistogram;
+  /** Of the model that the round started from. */
+  readonly measured: Measured;
 }
 
 /** Round after round, as many as are asked for. */
@@ -60,12 +63,12 @@ export async function* simulate(simulation: Simulation): AsyncGenerator<Simulate
         opened[at] = (opened[at] ?? 0) + value;
       });
     }
-    const { sums, histogram } = update.decodeSums(opened, vector, dealers.length);
+    const { sums, measured } = update.decodeSums(opened, vector, dealers.length);
     const totalWeightFraction = update.totalWeightFraction(records, weightBound);
     const shape = shapeOf(task, features);
     const made = serverStep(task, { shape, base: weights, state, sums, dealers: dealers.length, totalWeightFraction });
     ({ weights, state } = made);
-    yield { round, weights, state, histogram };
+    yield { round, weights, state, measured };
   }
 }
 
@@ -85,19 +88,21 @@ interface Moment {
   readonly seed: Uint8Array;
 }
 
-async function takePart({ task, features, trainer }: Simulation, dealer: Examples, moment: Moment) {
+async function takePart(simulation: Simulation, dealer: Examples, moment: Moment) {
+  const { task, features, trainer, fillRandom = randomFillSync } = simulation;
   const vector = vectorOf(task, features);
-  const { parts, dealerState } = await strategyOf(task).contribute({
+  const [strategy, shape] = [strategyOf(task), shapeOf(task, features)];
+  const { parts, dealerState } = await strategy.contribute({
     ...moment,
     ...dealer,
-    shape: shapeOf(task, features),
+    shape,
     weightFraction: update.weightFraction(dealer.labels.length, task.update.weightBound),
-    fillRandom: randomFillSync,
+    fillRandom,
     trainer,
   });
-  const [{ length: bins }] = vector.evaluation; // none when the strategy sends its own counts
-  const scores = bins > 0 ? trainer.score(moment.base, dealer.features) : [];
-  const counts = histogramOf(scores, dealer.labels, bins);
-  const noisy = update.addNoise(update.quantise(parts, counts, vector), vector, undefined);
+  const counted = countedOf(vector, () => trainer.score(moment.base, dealer.features), dealer.labels);
+  const release = strategy.release?.(shape);
+  const noise = release && createNoise(release.shareVariance, fillRandom);
+  const noisy = update.addNoise(update.quantise(parts, counted, vector), vector, noise);
   return { values: update.encodeUpdate(noisy, vector).values, dealerState };
 }

@@ -23,10 +23,3 @@ export async function findBlock(reader: ChainReader, number: number): Promise<Bl
   if (data === undefined) throw new ConcordatError('CHAIN_WRONG', `block ${number} is none`, { number });
   return { hash: data.hash.toLowerCase() as Hex, seconds: Number(data.timestamp) };
 }
-
-/** @throws ConcordatError CHAIN_WRONG when the endpoint has lost it */
-export async function readBlock(reader: ChainReader, number: number): Promise<BlockFacts> {
-  const found = await findBlock(reader, number);
-  if (found === undefined) throw new ConcordatError('CHAIN_WRONG', `the endpoint has lost block ${number}`);
-  return found;
-}

@@ -1,7 +1,7 @@
 // Asking a contract, and what three of them say of themselves.
 import type { Hex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
-import type { Deployment, DeployedCode, Parameters } from '../history.ts';
+import type { DeployedCode, Deployment, Parameters } from '../history.ts';
 import { ABIS, fieldsOf } from './decode.ts';
 import { type ChainReader, EndpointRefused } from './rpc.ts';
 

@@ -17,13 +17,13 @@ export type Fields = Readonly<Record<string, unknown>>;
 
 /** Named values; a tuple is an object, a list an array, whole numbers up to 64 bits are numbers, wider ones bigints. */
 export function fieldsOf(inputs: readonly ParamType[], values: Result): Fields {
-  return Object.fromEntries(inputs.map((input, i) => [input.name, valueOf(input, values[i])]));
+  return Object.fromEntries(inputs.map((input, i) => [input.name, decoded(input, values[i])]));
 }
 
-function valueOf(type: ParamType, value: unknown): unknown {
+function decoded(type: ParamType, value: unknown): unknown {
   if (type.arrayChildren !== null) {
     const { arrayChildren } = type;
-    return Array.from(value as Iterable<unknown>, (item) => valueOf(arrayChildren, item));
+    return Array.from(value as Iterable<unknown>, (item) => decoded(arrayChildren, item));
   }
   if (type.components !== null) return fieldsOf(type.components, value as Result);
   const bits = /^uint(\d+)$/.exec(type.baseType)?.[1];

@@ -1,8 +1,13 @@
 // 03: the contracts are the ones this history is about, with the code of this repository, and the verification key is theirs and sound.
-import { hashVerificationKey, parseVerificationKey, type VerificationKey } from '../../protocol/proof/verification-key.ts';
+
 import { sha256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
 import { EMBEDDED_CHAIN_ID } from '../../protocol/embedded-chain.ts';
 import { CONSENT, SECAGG } from '../../protocol/params.ts';
+import {
+  hashVerificationKey,
+  parseVerificationKey,
+  type VerificationKey,
+} from '../../protocol/proof/verification-key.ts';
 import { checkDeployedCode } from '../deployed-code.ts';
 import type { Evidence } from '../evidence.ts';
 import { genesisBody, textBlob } from '../genesis.ts';

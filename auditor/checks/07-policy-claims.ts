@@ -1,11 +1,12 @@
 // 07: every admitted proof verifies again, off chain and by another implementation, and says what the chain recorded.
-import { parseVerificationKey, type VerificationKey } from '../../protocol/proof/verification-key.ts';
-import { verifyProof } from '../proof/verify.ts';
+
 import { claimContext, type EvidenceLevel, requirementKey } from '../../protocol/consent/policy.ts';
 import { CONSENT } from '../../protocol/params.ts';
+import { parseVerificationKey, type VerificationKey } from '../../protocol/proof/verification-key.ts';
 import type { Evidence } from '../evidence.ts';
 import { genesisBody, textBlob } from '../genesis.ts';
 import { type EventOf, eventsOf, placeName } from '../history.ts';
+import { verifyProof } from '../proof/verify.ts';
 import { type Check, createTally, type Tally } from './check.ts';
 
 const WORD = BigInt(CONSENT.grantBitsPerWord);

@@ -25,34 +25,47 @@ interface SolcFile {
   readonly ast: unknown;
 }
 
-const OUTPUTS = {
-  contract: ['abi', 'evm.deployedBytecode.object', 'evm.deployedBytecode.immutableReferences'],
-  file: ['ast'],
-} as const;
+const CODE = ['abi', 'evm.deployedBytecode.object', 'evm.deployedBytecode.immutableReferences'];
 
-/** About 4 s, once for a key; 0.1 s after. @throws ConcordatError FILE_MISSING, FILE_UNREADABLE, ARTIFACT_CORRUPT */
+/**
+ * About 4 s, then from the cache; the verifier is compiled apart, so that another key costs a second.
+ * @throws ConcordatError FILE_MISSING, FILE_UNREADABLE, ARTIFACT_CORRUPT
+ */
 export async function compileDeployed(cacheDir: string, key: VerificationKey | undefined): Promise<CompiledContracts> {
-  return compileAsDeployed(cacheDir, await collectSources(key && (await verifierSource(key))));
+  return {
+    ...(await compileAsDeployed(cacheDir, await collectSources())),
+    verifier: key && (await compileVerifier(cacheDir, await verifierSource(key))),
+  };
 }
 
 /** Of any sources: those of an earlier version, or of a forger. */
-export async function compileAsDeployed(cacheDir: string, sources: Sources): Promise<CompiledContracts> {
-  const { entries, verifier } = await readBuild();
-  const output = await compileSolidity<SolcContract, SolcFile>(sources, { cacheDir, outputs: OUTPUTS });
+export async function compileAsDeployed(
+  cacheDir: string,
+  sources: Sources,
+): Promise<Omit<CompiledContracts, 'verifier'>> {
+  const { entries } = await readBuild();
+  const outputs = { contract: CODE, file: ['ast'] };
+  const output = await compileSolidity<SolcContract, SolcFile>(sources, { cacheDir, outputs });
   const names = immutableNames(Object.values(output.sources ?? {}));
   const contractOf = (name: EntryName): RuntimeCode => {
     const found = output.contracts?.[entries[name]]?.[name];
     if (found === undefined) throw new ConcordatError('FILE_UNREADABLE', `solc wrote no ${name}`, { name });
     return runtimeOf(found, names);
   };
-  const [verifying] = Object.values(output.contracts?.[verifier] ?? {});
   return {
     compiler: `solc ${await solcVersion()}`,
     federation: contractOf('Federation'),
     registry: contractOf('ConsentRegistry'),
     ledger: contractOf('RoundLedger'),
-    verifier: verifying && runtimeOf(verifying, names),
   };
+}
+
+async function compileVerifier(cacheDir: string, source: string): Promise<RuntimeCode> {
+  const { verifier } = await readBuild();
+  const output = await compileSolidity<SolcContract>({ [verifier]: source }, { cacheDir, outputs: { contract: CODE } });
+  const [found] = Object.values(output.contracts?.[verifier] ?? {});
+  if (found === undefined) throw new ConcordatError('FILE_UNREADABLE', 'solc wrote no verifier');
+  return runtimeOf(found, new Map());
 }
 
 function runtimeOf({ evm: { deployedBytecode } }: SolcContract, names: ReadonlyMap<string, string>): RuntimeCode {

@@ -17,7 +17,8 @@ export async function verifierSource(key: VerificationKey): Promise<string> {
     throw new ConcordatError('FILE_MISSING', `${path}: ${cause.message}`, { path }, { cause });
   });
   const hash = toHex(sha256(bytes));
-  if (hash !== TEMPLATE_SHA256) throw new ConcordatError('ARTIFACT_CORRUPT', `${path} has the sha256 ${hash}`, { path });
+  if (hash !== TEMPLATE_SHA256)
+    throw new ConcordatError('ARTIFACT_CORRUPT', `${path} has the sha256 ${hash}`, { path });
   return fillIn(bytes.toString('utf8'), key);
 }
 
@@ -29,12 +30,12 @@ function fillIn(template: string, key: VerificationKey): string {
   const unrolled = template.replace(LOOP, (_, first: string, inclusive: string, bound: string, body: string) => {
     const end = (bound === 'nPublic' ? key.nPublic : key.IC.length) + (inclusive === '=' ? 1 : 0);
     const turns = Array.from({ length: end - Number(first) }, (__, turn) => turn + Number(first));
-    return turns.map((i) => body.replace(VALUE, (___, expression: string) => valueOf(expression, key, i))).join('');
+    return turns.map((i) => body.replace(VALUE, (___, expression: string) => valueAt(expression, key, i))).join('');
   });
-  return unrolled.replace(VALUE, (_, expression: string) => valueOf(expression, key));
+  return unrolled.replace(VALUE, (_, expression: string) => valueAt(expression, key));
 }
 
-function valueOf(expression: string, key: VerificationKey, i?: number): string {
+function valueAt(expression: string, key: VerificationKey, i?: number): string {
   if (expression === 'IC.length-1') return String(key.IC.length - 1);
   if (i !== undefined) {
     if (expression === 'i') return String(i);

@@ -1,8 +1,12 @@
 // An independent Groth16 verifier on @noble/curves, for the auditor: shares no code with snarkjs. Browser-safe.
 import { bn254 } from '@noble/curves/bn254.js';
 import { readG1, readG2 } from '../../protocol/proof/points.ts';
+import {
+  checkVerificationKey,
+  type VerificationKey,
+  type VerificationPoints,
+} from '../../protocol/proof/verification-key.ts';
 import type { ClaimCall } from '../history.ts';
-import { checkVerificationKey, type VerificationKey, type VerificationPoints } from '../../protocol/proof/verification-key.ts';
 
 /**
  * e(A, B) = e(alpha, beta) · e(IC(publics), gamma) · e(C, delta)   (Groth 2016).

@@ -1,8 +1,8 @@
 // Opening with SEAL. The auditor uses this one, so that no sum rests on a kernel of our own alone.
 import { PRIMES, RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
 import { extract, lift } from '../../protocol/secagg/coefficients.ts';
-import { countBlocks, part } from '../../protocol/secagg/whole-blocks.ts';
 import type { OpenJob, RingOpener } from '../../protocol/secagg/opener.ts';
+import { countBlocks, part } from '../../protocol/secagg/whole-blocks.ts';
 import { forEachProduct } from './products.ts';
 import { type SealProduct, sealProduct } from './seal-product.ts';
 

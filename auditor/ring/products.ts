@@ -1,8 +1,9 @@
 // a_k times one factor for a run of blocks, two at a time: the loop that sealing and opening by SEAL share.
+
+import { nodeShake128 } from '../../kit/shake.ts';
 import { RESIDUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
 import { expandA } from '../../protocol/secagg/public-a.ts';
 import type { SealProduct } from './seal-product.ts';
-import { nodeShake128 } from '../../kit/shake.ts';
 
 /** Which blocks, of which round. */
 export interface BlockRun {

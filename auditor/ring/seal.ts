@@ -2,10 +2,10 @@
 import { RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
 import { addResidues, embed } from '../../protocol/secagg/coefficients.ts';
 import { PACKED_WORDS_PER_BLOCK, unpackResidues } from '../../protocol/secagg/residue-bits.ts';
+import type { Ring, SealJob } from '../../protocol/secagg/ring.ts';
 import { CBD_POLYNOMIAL_BYTES, sampleCbd } from '../../protocol/secagg/sampling.ts';
 import { countBlocks, countPackedBlocks, part } from '../../protocol/secagg/whole-blocks.ts';
 import { forEachProduct } from './products.ts';
-import type { Ring, SealJob } from '../../protocol/secagg/ring.ts';
 import { type SealProduct, sealProduct } from './seal-product.ts';
 
 /** SEAL sees public a_k and the secret that was made here: never a byte that someone sent. */

@@ -10,10 +10,10 @@ import { forkChild } from '../../engines/proof/child.ts';
 import { type PolicyClaimInput, policyClaimInput } from '../../engines/proof/claim.ts';
 import { compileCircuit } from '../../engines/proof/compile.ts';
 import { createProverPool } from '../../engines/proof/prover-pool.ts';
-import { hashVerificationKey, parseVerificationKey } from '../../protocol/proof/verification-key.ts';
 import { siblingScript } from '../../kit/sources.ts';
 import type { Access } from '../../protocol/consent/evaluate.ts';
 import { type Policy, packConditions, policyDigest, splitGrants } from '../../protocol/consent/policy.ts';
+import { hashVerificationKey, parseVerificationKey } from '../../protocol/proof/verification-key.ts';
 import type { SnarkjsRequest, SnarkjsResult } from './snarkjs-child.ts';
 
 const DEPTH = 20;

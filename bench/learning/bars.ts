@@ -25,7 +25,9 @@ function coil2000({ strategies, dp, aucDifference, ridgeAucDifference = Number.N
   const narrow = strategies['fedavg, 8 bits'];
   const gap = (name: string) => Math.abs(aucDifference[name] ?? Number.POSITIVE_INFINITY);
   // one of them has to meet both
-  const [best = 'fedavg'] = ['fedavg', 'fedavg, 30 rounds', 'fedadam'].sort((a, b) => gap(a) - gap(b));
+  const [best = 'fedavg'] = ['fedavg', 'fedavg, 30 rounds', 'fedavg, one epoch a round', 'fedadam'].sort(
+    (a, b) => gap(a) - gap(b),
+  );
   return [
     { name: `${best}, hits`, value: hits(strategies[best]), least: 120 },
     { name: `${best}, AUC less centralised`, value: aucDifference[best] ?? Number.NaN, least: -0.004, most: 0.004 },

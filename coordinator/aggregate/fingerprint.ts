@@ -1,6 +1,6 @@
 // Fingerprints as the coordinator computes them itself: of the sum in memory, and of a payload on disk.
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { nodeShake128 } from '../../engines/ring/shake.ts';
+import { nodeShake128 } from '../../kit/shake.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { RESIDUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
 import { createFingerprinter } from '../../protocol/secagg/fingerprint.ts';

@@ -1,12 +1,13 @@
 // The secure sum of a round, kept up as payloads come in: one accumulator however many dealers there are, one block in memory
 // of whatever is added.
-import type { Ring } from '../../engines/ring/ring.ts';
+
 import type { Log } from '../../kit/log.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { PRIMES, RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
 import { payloadHeader } from '../../protocol/secagg/payload.ts';
 import { PACKED_WORDS_PER_BLOCK, packResidues } from '../../protocol/secagg/residue-bits.ts';
+import type { Ring } from '../../protocol/secagg/ring.ts';
 import type { Blobs } from '../transcript/blobs.ts';
 import { readStoredPayload } from './stored-payload.ts';
 

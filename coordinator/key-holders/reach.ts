@@ -1,10 +1,10 @@
 // Reaching the key-holders: all at once, each known by the address it registered; one that is away holds nobody up.
 import type { KeyHolder } from '../../engines/chain/federation.ts';
-import type { Domain } from '../../engines/chain/typed-data.ts';
 import { requestJson } from '../../kit/http.ts';
 import type { Log } from '../../kit/log.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import type { AnswerRequest } from '../../protocol/messages/answer.ts';
+import type { Domain } from '../../protocol/messages/typed-data.ts';
 import type { AdmittedUpload } from '../intake/uploads.ts';
 import type { Blobs } from '../transcript/blobs.ts';
 

@@ -1,9 +1,10 @@
 // Opening a sum: answers of the key-holders to S, S to the values, and the residual noise as the proof that it is right.
-import type { RingOpener } from '../../engines/ring/open.ts';
+
 import { fromHex, type Hex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { RESIDUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
 import { createNoiseMeter, type NoiseReport } from '../../protocol/secagg/noise.ts';
+import type { RingOpener } from '../../protocol/secagg/opener.ts';
 import { blocksFor, type PackingProfile, requireFits, unpackSums } from '../../protocol/secagg/packing.ts';
 import { type IndexedShare, reconstruct } from '../../protocol/secagg/shamir.ts';
 import { type Agreement, collectAnswers, type KeyHolderAnswer } from './answers.ts';

@@ -1,5 +1,5 @@
 // Collecting: wait for uploads whose commit is on chain, until nobody is left to wait for, patience ends or the deadline passes.
-import type { Commitment, RoundLedger } from '../../engines/chain/round-ledger.ts';
+import type { RoundLedger } from '../../engines/chain/round-ledger.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import type { AdmittedUpload, Uploads } from '../intake/uploads.ts';
@@ -7,11 +7,11 @@ import type { Patience } from './patience.ts';
 import { awaited } from './waiting.ts';
 
 const LOOK_EVERY_MS = 20;
-/** While dealers have sent their uploads and not committed, the chain is asked about all of them so often. */
+/** A dealer that has sent its upload and not committed: the chain is asked about it so often. */
 const ASK_CHAIN_EVERY_MS = 250;
 
 export interface CollectParts {
-  readonly ledger: Pick<RoundLedger, 'commitsOf'>;
+  readonly ledger: Pick<RoundLedger, 'commitOf'>;
   readonly uploads: Pick<Uploads, 'dealers' | 'matching'>;
   readonly clock: Clock;
   /** Dealers whose link is up. */
@@ -29,29 +29,36 @@ export async function collectUploads(
   deadlineMs: number,
   parts: CollectParts,
 ): Promise<AdmittedUpload[]> {
-  const { uploads, clock, patience } = parts;
-  const isAbsentSinceMs = watchAbsence(dealers, parts);
-  let committed: ReadonlyMap<Hex, AdmittedUpload> = new Map();
-  let askedAtMs = Number.NEGATIVE_INFINITY;
+  const { ledger, uploads, clock, patience } = parts;
+  const absentSince = watchAbsence(dealers, parts);
+  const committed = new Map<Hex, AdmittedUpload>();
+  const lookedAtMs = new Map<Hex, number>();
   let waitsFor: readonly Hex[] = dealers;
+  const look = async (dealer: Hex): Promise<void> => {
+    lookedAtMs.set(dealer, clock.nowMs());
+    const commit = await ledger.commitOf(round, dealer);
+    const upload = commit && uploads.matching(round, dealer, commit);
+    if (upload === undefined) committed.delete(dealer);
+    else committed.set(dealer, upload);
+  };
+  const isDue = (dealer: Hex, nowMs: number): boolean =>
+    !committed.has(dealer) && nowMs - (lookedAtMs.get(dealer) ?? Number.NEGATIVE_INFINITY) >= ASK_CHAIN_EVERY_MS;
   while (!parts.signal.aborted) {
     const nowMs = clock.nowMs();
-    const absentSinceMs = isAbsentSinceMs(nowMs);
-    const isUnsettled = uploads.dealers(round).some((dealer) => !committed.has(dealer));
-    if (isUnsettled && nowMs - askedAtMs >= ASK_CHAIN_EVERY_MS) {
-      askedAtMs = nowMs;
-      committed = await committedUploads(round, parts);
-    }
+    const absentSinceMs = absentSince(nowMs);
+    const due = uploads.dealers(round).filter((dealer) => isDue(dealer, nowMs));
+    await Promise.all(due.map(look));
     const declined = parts.declined(round);
     const attendance = { expected: new Set(dealers), committed: new Set(committed.keys()), declined, absentSinceMs };
     waitsFor = awaited(attendance, nowMs);
     if (waitsFor.length === 0 || nowMs >= deadlineMs || patience?.isOver(committed.keys(), waitsFor)) break;
     await clock.sleep(LOOK_EVERY_MS, parts.signal);
   }
+  const isLate = clock.nowMs() >= deadlineMs;
   // a dealer may have committed since it was looked at, or another attempt since it was counted
-  committed = await committedUploads(round, parts);
+  await Promise.all(uploads.dealers(round).map(look));
   const without = waitsFor.filter((dealer) => !committed.has(dealer));
-  if (!parts.signal.aborted) await patience?.close(committed.keys(), without, clock.nowMs() >= deadlineMs);
+  if (!parts.signal.aborted) await patience?.close(committed.keys(), without, isLate);
   return [...committed.values()].sort((a, b) => (a.dealer < b.dealer ? -1 : 1));
 }
 
@@ -66,20 +73,4 @@ function watchAbsence(dealers: readonly Hex[], { present }: Pick<CollectParts, '
     }
     return sinceMs;
   };
-}
-
-/** Whatever has come in and stands on chain: one look at the chain for all dealers. */
-async function committedUploads(
-  round: number,
-  { ledger, uploads }: Pick<CollectParts, 'ledger' | 'uploads'>,
-): Promise<Map<Hex, AdmittedUpload>> {
-  const sent = uploads.dealers(round);
-  const commits: ReadonlyMap<Hex, Commitment> = sent.length === 0 ? new Map() : await ledger.commitsOf(round);
-  const found = new Map<Hex, AdmittedUpload>();
-  for (const dealer of sent) {
-    const commit = commits.get(dealer);
-    const upload = commit && uploads.matching(round, dealer, commit);
-    if (upload !== undefined) found.set(dealer, upload);
-  }
-  return found;
 }

@@ -1,10 +1,11 @@
 // Where dealers hand in the fingerprints of their payloads while a sum waits for them.
-import { type Domain, recoverTypedStruct } from '../../engines/chain/typed-data.ts';
+import { recoverTypedStruct } from '../../engines/chain/typed-data.ts';
 import { type Hex, toHex } from '../../protocol/bytes.ts';
 import { decodeCbor } from '../../protocol/codec.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { fingerprintMessage, MAX_FINGERPRINT_MESSAGE_BYTES } from '../../protocol/messages/fingerprint.ts';
 import type { CoordinatorEvent } from '../../protocol/messages/link.ts';
+import type { Domain } from '../../protocol/messages/typed-data.ts';
 import { fingerprintsAddUp } from '../../protocol/secagg/fingerprint.ts';
 import type { SignedFingerprint } from '../key-holders/answers.ts';
 

@@ -18,7 +18,9 @@ import type { CollectParts } from './collect.ts';
 import type { FingerprintDesk } from './fingerprint-desk.ts';
 import type { PaceJournal } from './pace-journal.ts';
 
-export interface RoundParts extends Omit<CollectParts, 'ledger' | 'uploads' | 'patience'>, Omit<ChainConnection, 'registry'> {
+export interface RoundParts
+  extends Omit<CollectParts, 'ledger' | 'uploads' | 'patience'>,
+    Omit<ChainConnection, 'registry'> {
   readonly transcript: Transcript;
   readonly uploads: Uploads;
   readonly intake: Pick<Intake, 'open' | 'close'>;

@@ -1,5 +1,6 @@
 // The tasks that the transcript names: the first in its genesis, later ones each in an entry of their own.
 import type { Hex } from '../../protocol/bytes.ts';
+import { ConcordatError } from '../../protocol/errors.ts';
 import { canonicalJson } from '../../protocol/learning/canonical-json.ts';
 import { type DataContract, parseDataContract } from '../../protocol/learning/data-contract.ts';
 import { encodeModel, initialModel } from '../../protocol/learning/model.ts';
@@ -65,6 +66,10 @@ export async function openTaskCatalogue(
 async function factsIn(body: EntryBody, transcript: Pick<Transcript, 'getBlob'>): Promise<TaskFacts | undefined> {
   if (body.type !== 'genesis' && body.type !== 'task') return undefined;
   const text = async (hash: Hex) => new TextDecoder().decode(await transcript.getBlob(hash));
-  const task = parseTask(await text(body.task));
-  return taskFactsOf(task, parseDataContract(await text(body.dataContract)), body.initialModel);
+  const [task, contract] = [parseTask(await text(body.task)), parseDataContract(await text(body.dataContract))];
+  // rounds name it by the hash of its file: a file that was altered, or that this version reads as another task, is not it
+  if (task.hash !== body.task || contract.hash !== body.dataContract) {
+    throw new ConcordatError('STATE_CORRUPT', `the files of task ${body.task} are not what the transcript names`);
+  }
+  return taskFactsOf(task, contract, body.initialModel);
 }

@@ -4,6 +4,7 @@ import type { Hex } from '../../protocol/bytes.ts';
 import type { Requirement } from '../../protocol/consent/policy.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import type { DataContract } from '../../protocol/learning/data-contract.ts';
+import { cohortNoiseFault } from '../../protocol/learning/privacy/check-task.ts';
 import type { EarlierRound } from '../../protocol/learning/privacy/ledger.ts';
 import { epsilonAfterNextRound } from '../../protocol/learning/privacy/ledger.ts';
 import { checkTaskContract, requirementOfTask, type Task } from '../../protocol/learning/task.ts';
@@ -25,15 +26,18 @@ export function taskFactsOf(task: Task, contract: DataContract, initialModel: He
 export interface Federation {
   /** Registered. */
   readonly dealers: number;
+  /** The fewest that its contracts take for a sum. */
+  readonly minCohort: number;
   /** Rounds on chain, in order. */
   readonly earlier: readonly EarlierRound[];
 }
 
 /**
  * That this federation can run a round of the task: refused here, it costs nobody anything.
- * @throws ConcordatError TASK_INVALID for what does not fit: contract, label, layout, packing, cohort; PRIVACY_BUDGET_SPENT
+ * @throws ConcordatError TASK_INVALID for what does not fit: contract, label, layout, packing, cohort, noise; PRIVACY_BUDGET_SPENT
  */
-export function requireRunnable(task: Task, contract: DataContract, { dealers, earlier }: Federation): void {
+export function requireRunnable(task: Task, contract: DataContract, federation: Federation): void {
+  const { dealers, minCohort, earlier } = federation;
   checkTaskContract(task, contract);
   requirePackingHolds(dealers, updateLayoutOf(task, contract).packing);
   if (task.cohort.min > dealers) {
@@ -45,6 +49,11 @@ export function requireRunnable(task: Task, contract: DataContract, { dealers, e
         path,
       },
     );
+  }
+  const tooFew = cohortNoiseFault(task, minCohort);
+  if (tooFew !== undefined) {
+    const path = 'privacy.honestDealers';
+    throw new ConcordatError('TASK_INVALID', `${path}: ${tooFew}`, { path });
   }
   epsilonAfterNextRound(task, earlier);
 }

@@ -103,7 +103,9 @@ async function readTable(
     const types = nothing.columnTypes();
     const columns = nothing.columnNames().map((column, i): Column => {
       const type = types[i];
-      return { name: column, type: type ? DuckDBTypeId[type.typeId] : '', kind: type && KINDS.get(type.typeId) };
+      // JSON is a VARCHAR by another name; PostgreSQL's is refused as well
+      if (!type || type.alias === 'JSON') return { name: column, type: type?.alias ?? '', kind: undefined };
+      return { name: column, type: DuckDBTypeId[type.typeId], kind: KINDS.get(type.typeId) };
     });
     const chosen = chooseColumns(contract, columns, name);
     const collector = createCollector(chosen, name);

@@ -4,7 +4,6 @@ import { type DealerCommit, dealerCommit } from '../../engines/chain/dealer-comm
 import type { RoundRecord } from '../../engines/chain/round-ledger.ts';
 import { type AttemptRandom, createAttemptRandom } from '../../engines/keys/attempt-random.ts';
 import type { Identity } from '../../engines/keys/identity.ts';
-import type { Ring } from '../../engines/ring/ring.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { LinkedTree } from '../../protocol/consent/linked-tree.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
@@ -12,6 +11,7 @@ import type { DataContract } from '../../protocol/learning/data-contract.ts';
 import { decodeState } from '../../protocol/learning/strategy-state.ts';
 import { packingOf, requirementOfTask, type Task } from '../../protocol/learning/task.ts';
 import { attemptContext, type SealContext, type StageTraces, TRACED_STAGES } from '../../protocol/secagg/attempt.ts';
+import type { Ring } from '../../protocol/secagg/ring.ts';
 import type { StoredConsent } from '../consent/log-store.ts';
 import type { ConsentGate } from '../data/gate.ts';
 import type { Participation, Participations } from '../participation.ts';

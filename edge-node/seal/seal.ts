@@ -1,7 +1,6 @@
 // Sealing one update: a one-time secret is made, used for one payload, shared out to the key-holders, and gone.
 import { createHash } from 'node:crypto';
 import { sealShare, systemRandom } from '../../engines/keys/sealing.ts';
-import type { Ring } from '../../engines/ring/ring.ts';
 import { fromHex, type Hex, toHex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import type { SealContext } from '../../protocol/secagg/attempt.ts';
@@ -9,6 +8,7 @@ import { type FillRandom, RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol
 import { blocksFor, checkValues, type PackingProfile, requireFits } from '../../protocol/secagg/packing.ts';
 import { payloadHeader } from '../../protocol/secagg/payload.ts';
 import { PACKED_WORDS_PER_BLOCK, packResidues } from '../../protocol/secagg/residue-bits.ts';
+import type { Ring } from '../../protocol/secagg/ring.ts';
 import { CBD_POLYNOMIAL_BYTES, sampleCbd } from '../../protocol/secagg/sampling.ts';
 import { checkThreshold, encodeShare, shareSecret } from '../../protocol/secagg/shamir.ts';
 import { SEALED_SHARE_BYTES, sealedShareHash, shareAssociatedData, sharesRoot } from '../../protocol/secagg/shares.ts';

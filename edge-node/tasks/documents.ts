@@ -6,6 +6,7 @@ import { ConcordatError } from '../../protocol/errors.ts';
 import { canonicalJson } from '../../protocol/learning/canonical-json.ts';
 import { type DataContract, parseDataContract } from '../../protocol/learning/data-contract.ts';
 import { checkTaskContract, parseTask, type Task } from '../../protocol/learning/task.ts';
+import { requireCanonical } from '../../protocol/learning/yaml.ts';
 
 export interface TaskPair {
   readonly task: Task;
@@ -24,8 +25,10 @@ export const askCoordinator =
     parseJson(await request(`${coordinatorUrl}/v1/tasks/${hash}`, { maxBytes: MAX_ANSWER_BYTES }));
 
 export interface TaskDocuments {
-  /** Kept before it is given: a node that is started again need not ask. @throws ConcordatError TASK_REFUSED, TIMED_OUT, NOT_FOUND */
+  /** Those that are kept, else the coordinator's. @throws ConcordatError TASK_REFUSED, TIMED_OUT, NOT_FOUND */
   get(hash: Hex): Promise<TaskPair>;
+  /** A node that is started again need not ask. What is refused is not kept: a coordinator could fill the disk with it. */
+  keep(pair: TaskPair): Promise<void>;
   /** All that are kept, and that this version of the software can still read. */
   kept(): Promise<readonly TaskPair[]>;
 }
@@ -37,10 +40,10 @@ export function createTaskDocuments(store: Pick<Store, 'get' | 'list' | 'write'>
       if (known !== undefined) return readPair(parseJson(known), hash);
       const answer = await ask(hash);
       const documents = typeof answer === 'object' && answer !== null && 'documents' in answer && answer.documents;
-      const pair = readPair(documents, hash);
-      await store.write([{ put: keyOf(BUCKET, hash), value: new TextEncoder().encode(textOf(pair)) }]);
-      return pair;
+      return readPair(documents, hash);
     },
+    keep: (pair) =>
+      store.write([{ put: keyOf(BUCKET, pair.task.hash), value: new TextEncoder().encode(textOf(pair)) }]),
     async kept() {
       const rows = await store.list(`${BUCKET}/`);
       return rows.flatMap(({ key, value }) => {
@@ -72,6 +75,8 @@ function readPair(documents: unknown, hash: Hex): TaskPair {
   if (typeof source !== 'string' || typeof contractSource !== 'string')
     throw refused(hash, 'its documents are not there');
   try {
+    requireCanonical(source, 'TASK_INVALID');
+    requireCanonical(contractSource, 'CONTRACT_INVALID');
     const [task, contract] = [parseTask(source), parseDataContract(contractSource)];
     if (task.hash !== hash) throw refused(hash, `the coordinator sent the task ${task.hash}`);
     checkTaskContract(task, contract);

@@ -96,8 +96,10 @@ export interface OfferedRound {
   readonly roundsTaken: number;
 }
 
+type RoundLimits = Pick<AcceptPolicy, 'maxEpsilon' | 'maxRounds'>;
+
 /** As `refusalOf`, for one round of a task that is allowed. */
-export function roundRefusalOf(offered: OfferedRound, { maxEpsilon, maxRounds }: AcceptPolicy): string | undefined {
+export function roundRefusalOf(offered: OfferedRound, { maxEpsilon, maxRounds }: RoundLimits): string | undefined {
   if (maxRounds !== undefined && offered.roundsTaken >= maxRounds) return `${maxRounds} rounds of a task are accepted`;
   if (maxEpsilon !== undefined && offered.epsilonAfterMilli > 1_000 * maxEpsilon) {
     return `epsilon would be ${offered.epsilonAfterMilli / 1_000} over all tasks, accepted is ${maxEpsilon}`;

@@ -4,10 +4,12 @@ import type { EarlierRounds } from '../../engines/chain/earlier-rounds.ts';
 import type { RoundLedger, RoundRecord } from '../../engines/chain/round-ledger.ts';
 import type { Log } from '../../kit/log.ts';
 import type { Hex } from '../../protocol/bytes.ts';
+import { requirementKey } from '../../protocol/consent/policy.ts';
 import { ConcordatError, type ErrorCode } from '../../protocol/errors.ts';
 import type { DataContract } from '../../protocol/learning/data-contract.ts';
 import { featureCount } from '../../protocol/learning/features.ts';
-import { layoutOf, parameterCount } from '../../protocol/learning/model.ts';
+import { encodeModel, initialModel, layoutOf, modelHash, parameterCount } from '../../protocol/learning/model.ts';
+import { cohortNoiseFault } from '../../protocol/learning/privacy/check-task.ts';
 import type { ConsentGate } from '../data/gate.ts';
 import type { RoundParts } from '../round.ts';
 import type { TaskDocuments, TaskPair } from './documents.ts';
@@ -21,7 +23,7 @@ export interface TaskParts
 
 export type Verdict = { readonly parts: TaskParts & Pick<RoundParts, 'gate'> } | { readonly refused: string };
 
-export type Judged = Pick<RoundRecord, 'taskHash' | 'epsilonAfterMilli'>;
+export type Judged = Pick<RoundRecord, 'taskHash' | 'epsilonAfterMilli' | 'requirementKey' | 'baseModelHash'>;
 
 /** As the dealer and anyone who asks may see it. */
 export interface TaskStanding {
@@ -55,8 +57,10 @@ export interface EdgeTasksParts {
   /** Reads the records by this contract. @throws ConcordatError DATA_BREAKS_CONTRACT and the like */
   readonly gateOf: (contract: DataContract) => Promise<ConsentGate>;
   readonly earlierRounds: EarlierRounds;
-  readonly ledger: Pick<RoundLedger, 'commitOf'>;
+  readonly ledger: Pick<RoundLedger, 'commitOf' | 'lastModelOf'>;
   readonly dealer: Hex;
+  /** The fewest dealers that the federation's contracts take for a sum. */
+  readonly minCohort: number;
   readonly log: Log;
 }
 
@@ -67,6 +71,11 @@ const FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'CONTRACT_INVALID',
   'DATA_BREAKS_CONTRACT',
 ]);
+
+/** As many as a coordinator has. Standings of more that are refused make room for each other. */
+const MAX_TASKS = 256;
+/** Part of it may be the coordinator's own text. */
+const MAX_REASON = 200;
 
 const FIRST_ONLY = 'this dealer accepts no task but the one that it was started with';
 
@@ -81,22 +90,33 @@ export async function openEdgeTasks(parts: EdgeTasksParts): Promise<EdgeTasks> {
     return known;
   }
 
+  /** On disk before its first use: a node that is started again need not ask. */
+  async function accept(pair: TaskPair): Promise<TaskParts> {
+    const { hash } = pair.task;
+    if (hash !== first.task.hash && !made.has(hash)) await documents.keep(pair);
+    return partsOf(pair);
+  }
+
   function note(standing: TaskStanding): void {
     if (standings.get(standing.hash)?.reason === standing.reason && standings.has(standing.hash)) return;
     standings.set(standing.hash, standing);
+    const refused = [...standings.values()].filter(({ accepted }) => !accepted);
+    for (const { hash } of refused.slice(0, -MAX_TASKS)) standings.delete(hash);
     if (standing.hash !== first.task.hash) log.info(standing, standing.accepted ? 'task accepted' : 'task refused');
   }
 
   /** @returns why it is refused */
   function judgeTask(pair: TaskPair): string | undefined {
     const { hash, id } = pair.task;
-    const reason = hash === first.task.hash ? undefined : byPolicy(pair);
+    const noise = cohortNoiseFault(pair.task, parts.minCohort);
+    const reason = noise ?? (hash === first.task.hash ? undefined : byPolicy(pair));
     note({ hash, id, accepted: reason === undefined, ...(reason !== undefined && { reason }) });
     return reason;
   }
 
   function byPolicy({ task, contract }: TaskPair): string | undefined {
     if (policy === undefined) return FIRST_ONLY;
+    if (!made.has(task.hash) && made.size >= MAX_TASKS) return `this dealer has its ${MAX_TASKS} tasks`;
     const parameters = parameterCount(layoutOf(task, featureCount(contract)));
     return refusalOf({ task, contract, parameters }, policy, first.contract.hash);
   }
@@ -108,7 +128,8 @@ export async function openEdgeTasks(parts: EdgeTasksParts): Promise<EdgeTasks> {
     } catch (error) {
       if (!(error instanceof ConcordatError) || !FAULTS.has(error.code)) throw error;
       // what is wrong with a record may name what is in it, and the reason goes to the coordinator
-      const reason = error.code === 'DATA_BREAKS_CONTRACT' ? 'the records do not fit its data contract' : error.detail;
+      const isData = error.code === 'DATA_BREAKS_CONTRACT';
+      const reason = isData ? 'the records do not fit its data contract' : error.detail.slice(0, MAX_REASON);
       note({ hash, accepted: false, reason });
       return { refused: reason };
     }
@@ -130,16 +151,36 @@ export async function openEdgeTasks(parts: EdgeTasksParts): Promise<EdgeTasks> {
   }
 
   async function judgeRound(round: number, record: Judged, { task }: TaskPair): Promise<string | undefined> {
-    if (policy === undefined || task.hash === first.task.hash) return undefined;
+    if (policy === undefined) return undefined;
     const { epsilonAfterMilli } = record;
+    if (task.hash === first.task.hash) {
+      // without noise its rounds state no epsilon that could be held to anything
+      const { maxEpsilon } = task.privacy.mode === 'dp' ? policy : {};
+      return roundRefusalOf({ epsilonAfterMilli, roundsTaken: 0 }, { maxEpsilon });
+    }
     return roundRefusalOf({ epsilonAfterMilli, roundsTaken: await roundsTaken(task.hash, round) }, policy);
+  }
+
+  /** What the chain cannot know of a task, and a coordinator that opens its round may have got wrong. */
+  async function openingFault(
+    { taskHash, requirementKey: asked, baseModelHash }: Judged,
+    { requirement, task, contract }: TaskParts,
+  ): Promise<string | undefined> {
+    if (asked !== requirementKey(requirement)) return 'the round asks customers for something else than its task needs';
+    // from the first published model on, the ledger sees to it
+    if ((await parts.ledger.lastModelOf(taskHash)) !== undefined) return undefined;
+    const own = modelHash(encodeModel(initialModel(task, contract)));
+    return baseModelHash === own ? undefined : 'the round starts from another model than its task does';
   }
 
   async function judge(round: number, record: Judged): Promise<Verdict> {
     const pair = await pairOf(record.taskHash);
     const reason = judgeTask(pair) ?? (await judgeRound(round, record, pair));
     if (reason !== undefined) return { refused: reason };
-    return { parts: { ...partsOf(pair), gate: await parts.gateOf(pair.contract) } };
+    const ofTask = await accept(pair);
+    const fault = await openingFault(record, ofTask);
+    if (fault !== undefined) return { refused: fault };
+    return { parts: { ...ofTask, gate: await parts.gateOf(pair.contract) } };
   }
 
   judgeTask(first);
@@ -152,7 +193,7 @@ export async function openEdgeTasks(parts: EdgeTasksParts): Promise<EdgeTasks> {
     consider: async (taskHash) => {
       await refusing(taskHash, async () => {
         const pair = await pairOf(taskHash);
-        if (judgeTask(pair) === undefined) partsOf(pair);
+        if (judgeTask(pair) === undefined) await accept(pair);
       });
     },
     signFingerprint: async (taskHash, round, aggregateHash) =>

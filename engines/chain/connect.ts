@@ -1,11 +1,11 @@
 // From an endpoint and one address to the whole federation on chain.
 import type { Hex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
+import type { Domain } from '../../protocol/messages/typed-data.ts';
 import { type ChainClient, createChainClient } from './client.ts';
 import { type ConsentRegistry, createConsentRegistry } from './consent-registry.ts';
 import { createFederation, type Federation } from './federation.ts';
 import { createRoundLedger, type RoundLedger } from './round-ledger.ts';
-import type { Domain } from './typed-data.ts';
 
 export interface ChainConnection {
   readonly client: ChainClient;

@@ -1,10 +1,10 @@
 // Puts a federation on a chain: verifier, Federation, ConsentRegistry and RoundLedger, bound to each other for good.
 import { ZeroAddress } from 'ethers';
 import type { Hex } from '../../protocol/bytes.ts';
+import { EMBEDDED_CHAIN_ID } from '../../protocol/embedded-chain.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import type { ChainClient } from './client.ts';
 import type { Artifacts } from './compile.ts';
-import { EMBEDDED_CHAIN_ID } from './embedded.ts';
 import { createFederation, type FederationParameters } from './federation.ts';
 
 interface DeployOptions {

@@ -10,14 +10,13 @@ import { gunzip } from 'node:zlib';
 import { writeFileAtomic } from '../../kit/files.ts';
 import type { Log } from '../../kit/log.ts';
 import { fromHex, type Hex } from '../../protocol/bytes.ts';
+import { EMBEDDED_CHAIN_ID } from '../../protocol/embedded-chain.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { findAnvil } from './anvil-binary.ts';
 import { createRpc, type Rpc } from './rpc.ts';
 import { type Supervised, startSupervised, waitForPredecessor } from './supervise.ts';
 
 export { findAnvil };
-
-export const EMBEDDED_CHAIN_ID = 31337;
 
 interface EmbeddedOptions {
   /** For files that live as long as this run does. */

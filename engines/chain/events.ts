@@ -1,9 +1,9 @@
 // Every event of the three contracts, typed, and how it is read from logs.
 import { Interface, type Result } from 'ethers';
-import type { Hex } from '../../protocol/bytes.ts';
 import { consentRegistryAbi } from '../../protocol/abi/consent-registry.ts';
 import { federationAbi } from '../../protocol/abi/federation.ts';
 import { roundLedgerAbi } from '../../protocol/abi/round-ledger.ts';
+import type { Hex } from '../../protocol/bytes.ts';
 import type { ChainClient } from './client.ts';
 import type { AnchorState, Bounds } from './consent-registry.ts';
 import type { RawLog } from './receipts.ts';

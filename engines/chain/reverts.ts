@@ -1,10 +1,10 @@
 // Why a contract refused: the custom errors of our three contracts, decoded into CHAIN_REVERTED.
 import { Interface, type ParamType } from 'ethers';
-import type { Hex } from '../../protocol/bytes.ts';
-import { ConcordatError } from '../../protocol/errors.ts';
 import { consentRegistryAbi } from '../../protocol/abi/consent-registry.ts';
 import { federationAbi } from '../../protocol/abi/federation.ts';
 import { roundLedgerAbi } from '../../protocol/abi/round-ledger.ts';
+import type { Hex } from '../../protocol/bytes.ts';
+import { ConcordatError } from '../../protocol/errors.ts';
 import { RpcError } from './rpc.ts';
 
 /** A refusal by name, e.g. `StaleRoot` with `{given, current}`. */

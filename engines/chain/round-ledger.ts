@@ -106,8 +106,6 @@ export interface RoundLedger {
   /** Of this ledger, or of one before it: what that one had not ended has failed. */
   roundOf(round: number): Promise<RoundRecord | undefined>;
   commitOf(round: number, dealer: Hex): Promise<Commitment | undefined>;
-  /** Of all dealers, as they stand: one look at the events of this ledger, however many dealers there are. */
-  commitsOf(round: number): Promise<ReadonlyMap<Hex, Commitment>>;
   /** Members from the event, checked against the hash in the contract. @throws ConcordatError STATE_CORRUPT */
   setOf(round: number): Promise<FinalisedSet | undefined>;
   attestationOf(taskHash: Hex): Promise<Attestation | undefined>;
@@ -187,14 +185,6 @@ export function createRoundLedger(client: ChainClient, address: Hex): RoundLedge
         weight: asNumber(commitment.weight),
       };
     },
-    async commitsOf(round) {
-      const record = await roundOf(round);
-      if (record === undefined) return new Map();
-      const topics = [topicOf('Committed'), uint64Topic(round)];
-      const events = await readEvents(client, { address, fromBlock: record.openedAtBlock, topics });
-      // attempts rise: the last one stands
-      return new Map(events.flatMap((event) => (event.name === 'Committed' ? [[event.dealer, commitmentOf(event)]] : [])));
-    },
     async setOf(round) {
       const record = await roundOf(round);
       if (record?.setHash === undefined) return undefined;
@@ -219,13 +209,6 @@ export function createRoundLedger(client: ChainClient, address: Hex): RoundLedge
     lastModelOf: async (taskHash) => unlessZero(asHex(await read('lastModelOf', taskHash))),
   };
 }
-
-const commitmentOf = ({ attempt, payloadHash, sharesRoot, weight }: Commitment): Commitment => ({
-  attempt,
-  payloadHash,
-  sharesRoot,
-  weight,
-});
 
 /** keccak256(abi.encode(uint64 round, address[] dealers)) */
 export function setHashOf(round: number, dealers: readonly Hex[]): Hex {

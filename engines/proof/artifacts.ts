@@ -5,11 +5,15 @@ import { join, relative } from 'node:path';
 import { PACKAGE_ROOT, siblingScript } from '../../kit/sources.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
+import {
+  hashVerificationKey,
+  parseVerificationKey,
+  type VerificationKey,
+} from '../../protocol/proof/verification-key.ts';
 import { FILES, type Manifest, readManifest, writeManifest } from './artifact-files.ts';
 import type { SetupRequest, SetupResult } from './artifacts-child.ts';
 import { forkChild } from './child.ts';
 import { compileCircuit, toolchain } from './compile.ts';
-import { hashVerificationKey, parseVerificationKey, type VerificationKey } from './verification-key.ts';
 
 export interface PolicyArtifacts {
   readonly dir: string;

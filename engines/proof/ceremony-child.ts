@@ -5,11 +5,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Logger, powersOfTau, zKey } from 'snarkjs';
+import { hashVerificationKey } from '../../protocol/proof/verification-key.ts';
 import { FILES } from './artifact-files.ts';
 import { assembleBn254 } from './assemble-bn254.ts';
 import { serveParent } from './child.ts';
 import { exportKeys, verificationKeyOf } from './export-keys.ts';
-import { hashVerificationKey } from './verification-key.ts';
 
 export type CeremonyJob =
   | { readonly job: 'check-ptau'; readonly ptauFile: string }

@@ -3,8 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { zKey } from 'snarkjs';
+import { parseVerificationKey, type VerificationKey } from '../../protocol/proof/verification-key.ts';
 import { FILES } from './artifact-files.ts';
-import { parseVerificationKey, type VerificationKey } from './verification-key.ts';
 
 /** @throws ConcordatError VERIFICATION_KEY_UNSAFE for a key that nobody contributed to */
 export async function verificationKeyOf(zkeyFile: string): Promise<VerificationKey> {

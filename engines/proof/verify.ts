@@ -1,9 +1,9 @@
-// Verifies policy proofs with snarkjs: the prover's own check. The auditor's is verify-noble.ts.
+// Verifies policy proofs with snarkjs: the prover's own check. The auditor's is auditor/proof/verify.ts.
 import { buildBn128 } from 'ffjavascript';
 import { groth16 } from 'snarkjs';
+import type { VerificationKey } from '../../protocol/proof/verification-key.ts';
 import { BASE_FIELD_ORDER } from './base-field.ts';
 import type { PolicyProof } from './policy-proof.ts';
-import type { VerificationKey } from './verification-key.ts';
 
 /** False for a proof that does not verify, including a wrong number of public signals or one not below r. About 20 ms. */
 export async function verifyPolicyProof(key: VerificationKey, proof: PolicyProof): Promise<boolean> {

@@ -1,8 +1,9 @@
 // What a block is multiplied with, put into the kernel: a_k from the round's seed, and the factor.
+
+import { nodeShake128 } from '../../kit/shake.ts';
 import { PRIMES, RING_DEGREE } from '../../protocol/secagg/block.ts';
 import { expandA, streamInput, type Xof } from '../../protocol/secagg/public-a.ts';
 import type { Kernel } from './kernel.ts';
-import { nodeShake128 } from './shake.ts';
 
 /** Two thirds of the time of sealing is this hash, by OpenSSL; the kernel only sieves its words. */
 export function expandInto(kernel: Kernel, seed: Uint8Array, block: number, xof: Xof = nodeShake128): void {

@@ -1,8 +1,7 @@
-// Which engine the coordinator opens with: as fastest.ts. The auditor does not ask; it opens with SEAL.
-import { type EngineChoice, orSeal } from './fastest.ts';
-import type { RingOpener } from './open.ts';
+// The engine that the coordinator opens with. The auditor's is another one, and its own: SEAL.
+import type { RingOpener } from '../../protocol/secagg/opener.ts';
+import { type EngineChoice, logged } from './fastest.ts';
 import { createSimdOpener } from './open-simd.ts';
 
-export async function createFastestOpener(choice: EngineChoice): Promise<RingOpener> {
-  return orSeal(choice, createSimdOpener, async () => (await import('./open-seal.ts')).createSealOpener());
-}
+/** @throws ConcordatError RING_ENGINE_UNAVAILABLE */
+export const createFastestOpener = (choice: EngineChoice): Promise<RingOpener> => createSimdOpener(logged(choice));

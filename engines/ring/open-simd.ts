@@ -1,10 +1,10 @@
 // Opening with the kernel: the product, the residues put together, centred and split, all in WebAssembly.
 import { RESIDUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
-import { countBlocks, part } from './blocks.ts';
+import type { OpenJob, RingOpener } from '../../protocol/secagg/opener.ts';
+import { countBlocks, part } from '../../protocol/secagg/whole-blocks.ts';
 import { expandInto, loadFactor } from './expand.ts';
 import { type Kernel, ringKernel } from './kernel.ts';
 import type { KernelOptions } from './kernel-build.ts';
-import type { OpenJob, RingOpener } from './open.ts';
 
 /** @throws ConcordatError RING_ENGINE_UNAVAILABLE, PROCESS_FAILED */
 export async function createSimdOpener(options: KernelOptions): Promise<RingOpener> {

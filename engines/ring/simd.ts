@@ -1,11 +1,11 @@
 // The fast engine: sealing and adding in a WebAssembly kernel of our own, word for word what the engine "seal" gives.
 import { RESIDUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
 import { PACKED_WORDS_PER_BLOCK } from '../../protocol/secagg/residue-bits.ts';
-import { countBlocks, countPackedBlocks, part } from './blocks.ts';
+import type { Ring, SealJob } from '../../protocol/secagg/ring.ts';
+import { countBlocks, countPackedBlocks, part } from '../../protocol/secagg/whole-blocks.ts';
 import { expandInto, loadFactor } from './expand.ts';
 import { type Kernel, ringKernel } from './kernel.ts';
 import type { KernelOptions } from './kernel-build.ts';
-import type { Ring, SealJob } from './ring.ts';
 
 /** @throws ConcordatError RING_ENGINE_UNAVAILABLE, PROCESS_FAILED */
 export async function createSimdRing(options: KernelOptions): Promise<Ring> {

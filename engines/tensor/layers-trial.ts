@@ -32,6 +32,7 @@ export async function tryLayers(model: LayersModel, backend: Backend): Promise<N
   useTensorBackend(backend);
   const here = step(kind, model, backend);
   await startTensorBackend('cpu');
+  useTensorBackend('cpu'); // another task may have trained since it was started
   requireAlike(here, step(kind, model, 'cpu'), model, backend);
   useTensorBackend(backend);
   passed.set(model, known.add(backend));
@@ -46,6 +47,10 @@ function requireAlike(here: Float32Array, onCpu: Float32Array, model: LayersMode
     end += shape.reduce((a, b) => a * b, 1);
     return at < end;
   });
+  if (!Number.isFinite(here[at]) && !Number.isFinite(onCpu[at]))
+    throw untrainable(
+      `a step makes ${weight?.name} no finite number, on ${backend} and on cpu: look at the layers’ options`,
+    );
   throw untrainable(
     `a step of ${weight?.name} on ${backend} differs from that on cpu: a kernel of ${backend} is wrong`,
   );

@@ -101,16 +101,19 @@ export async function createTrainer(plan: TrainingPlan, features: number): Promi
     const scores = new Float32Array(rows * outputs);
     useTensorBackend(backend);
     const network = kind.open(weights);
-    for (let start = 0; start < rows; start += SCORE_ROWS) {
-      const n = Math.min(SCORE_ROWS, rows - start);
-      const part = tf.tidy(() => {
-        const x = tf.tensor2d(matrix.subarray(start * features, (start + n) * features), [n, features]);
-        return network.forward(x).dataSync();
-      });
-      scores.set(part, start * outputs);
+    try {
+      for (let start = 0; start < rows; start += SCORE_ROWS) {
+        const n = Math.min(SCORE_ROWS, rows - start);
+        const part = tf.tidy(() => {
+          const x = tf.tensor2d(matrix.subarray(start * features, (start + n) * features), [n, features]);
+          return network.forward(x).dataSync();
+        });
+        scores.set(part, start * outputs);
+      }
+      return scores;
+    } finally {
+      network.dispose();
     }
-    network.dispose();
-    return scores;
   }
 
   return {

@@ -58,12 +58,37 @@ export function fieldFaults(property: ContractProperty, at: ContractFault['at'])
   if (role === 'label' && new Set(codes).size < codes.length) {
     fault('its enum names a class twice: a class is its place in the enum', 'logicalTypeOptions', 'enum');
   }
+  if (role === 'split') {
+    // whatever is not exactly `test` is trained on
+    if (!codes.includes('test')) {
+      fault('the hold-out is what its enum calls test: give enum: [train, test]', 'logicalTypeOptions');
+    }
+    if (!required) fault('a row without a split would be trained on: give required: true');
+  }
   if (features.length > 0 && !required) fault('a field that feeds the model must be required: give required: true');
   features.forEach((map, i) => {
-    if (fitsType(map, type)) return;
-    fault(`${map.map} does not fit type ${type}: give another map or type`, 'customProperties', fed, 'value', i);
+    const inside = ['customProperties', fed, 'value', i] as const;
+    if (!fitsType(map, type)) {
+      fault(`${map.map} does not fit type ${type}: give another map or type, or its values as ${type}`, ...inside);
+    } else if (map.map === 'one-hot') {
+      const details = map.values.map((value) => deadColumn(value, type, logicalTypeOptions));
+      const first = details.findIndex((detail) => detail !== undefined);
+      if (first >= 0) fault(details[first] ?? '', ...inside, 'values', first);
+    }
   });
   return found;
+}
+
+/** Why no record can ever have this code. */
+function deadColumn(
+  value: string | number,
+  type: string,
+  { minimum = -Infinity, maximum = Infinity, enum: codes }: NonNullable<ContractProperty['logicalTypeOptions']>,
+): string | undefined {
+  if ((typeof value === 'string') !== (type === 'string')) return `value ${value} is not ${type}: ${quoting(type)}`;
+  if (codes && !codes.includes(value)) return `${value} is not in the field's enum: give a code of it`;
+  if (typeof value === 'string' || minimum > maximum || (value >= minimum && value <= maximum)) return undefined;
+  return `${value} is beyond the field's bounds: give a code within`;
 }
 
 const quoting = (type: string): string => (type === 'string' ? 'quote it' : 'give a number, without quotes');
@@ -89,13 +114,19 @@ function betweenFields(properties: readonly ContractProperty[], at: ContractFaul
   const [id, label] = [the('id'), the('label')];
   the('split');
   the('partition');
-  if (!id?.required || !id.unique) schema('needs one field of role id, required and unique');
-  if (!label?.required) {
+  const wrong = (property: ContractProperty, detail: string) =>
+    found.push({ at: [...at, properties.indexOf(property)], subject: property.name, detail });
+  if (!id) schema('needs one field of role id, required and unique');
+  else if (!id.required || !id.unique)
+    wrong(id, 'the id of a record is one of its own: give required: true, unique: true');
+  if (!label) {
     schema('needs one field of role label, required: an integer from 0 to 1, an enum or a number');
+  } else if (!label.required) {
+    wrong(label, 'there is nothing to learn from a record without its label: give required: true');
   } else {
     const { minimum, maximum, enum: codes } = label.logicalTypeOptions ?? {};
     const detail = labelFault({ type: label.logicalType, minimum, maximum, codes: codes && new Set(codes) });
-    if (detail) found.push({ at: [...at, properties.indexOf(label)], subject: label.name, detail });
+    if (detail) wrong(label, detail);
   }
   const columns = fields.flatMap(({ features }) => features.map(mapWidth)).reduce((sum, width) => sum + width, 0);
   if (columns === 0) schema('no field feeds the model: give one role feature and a feature map');

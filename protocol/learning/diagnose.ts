@@ -84,12 +84,26 @@ function describe(issue: Issue, value: unknown, guide: JsonSchema, find: Reading
 
 /** A mistyped word is shown with what was probably meant; the whole list is in the remedy. */
 function problemOf(issue: Issue, found: unknown, schema: JsonSchema | undefined): string {
-  if (issue.code !== 'invalid_union' && issue.code !== 'invalid_value') return worded(issue.message);
+  if (issue.code !== 'invalid_union' && issue.code !== 'invalid_value') return misfit(issue, found);
   if (typeof found !== 'string') return 'is not what may stand here';
   const meant = closest(found, wordsOf(schema));
-  const name = found.length > 40 ? `${found.slice(0, 40)}…` : found;
-  return meant ? `${name} is not known; is it ${meant}?` : `${name} is not known`;
+  return meant ? `${short(found)} is not known; is it ${meant}?` : `${short(found)} is not known`;
 }
+
+/** What was found, rather than what a parser expected: the remedy says that. */
+function misfit(issue: Issue, found: unknown): string {
+  const { code } = issue;
+  if (Number.isFinite(found)) {
+    if (code === 'too_small') return `${found} is too small`;
+    if (code === 'too_big') return `${found} is too large`;
+    if (code === 'invalid_type')
+      return issue.expected === 'int' ? `${found} is no whole number` : `${found} is a number`;
+  }
+  if (code === 'invalid_type' && typeof found === 'string') return `"${short(found)}" is a text`;
+  return worded(issue.message);
+}
+
+const short = (text: string): string => (text.length > 40 ? `${text.slice(0, 40)}…` : text);
 
 const worded = (message: string): string => message.replace(/^Invalid \w+: |^Too \w+: /, '');
 const placeless = (message: string): string => message.replace(/ at line \d+, column \d+:?$/, '');
@@ -100,15 +114,18 @@ function split(advice: string): readonly [problem: string, remedy: string] {
   return at < 0 ? [advice, 'change this, or what it has to fit'] : [advice.slice(0, at), advice.slice(at + 2)];
 }
 
-/** Each fault once, although aliases lead to it from many places; in the order of the source. */
+/** Each fault once, although aliases lead to it from many places; in the order of the source. What is missing differs in its remedy. */
 function inOrder(findings: readonly Finding[]): Finding[] {
   const unique = new Map<string, Finding>();
   for (const found of findings) {
-    const name = `${found.line}/${found.column}/${found.problem}`;
+    const name = JSON.stringify([found.line, found.column, found.problem, found.remedy]);
     if (!unique.has(name)) unique.set(name, found);
   }
   return [...unique.values()].sort((a, b) => a.line - b.line || a.column - b.column);
 }
+
+/** Where a fault of `outputFaults` or `measureFaults`, or of a strategy that wants another loss, is about what the model puts out. */
+const OF_OUTPUT = /^(model\.(loss|positiveWeight|layers\.\d+)|evaluation\.(decisionThreshold|tolerance))$/;
 
 export interface ExaminedTask {
   /** Parts that fit the schema. */
@@ -123,13 +140,17 @@ export function examineTask(source: string): ExaminedTask {
   const reading = read(source, taskSchema, taskJsonSchema);
   const parts = partsOf(reading.value);
   const located = ({ path, advice }: TaskFault): Finding => reading.find(path.split('.'), ...split(advice));
-  const own = [...reading.findings, ...taskFaults(parts).map(located)];
+  const rules = taskFaults(parts);
   return {
     parts,
     at: (path, problem, remedy) => reading.find(path.split('.'), problem, remedy),
     findings(contract) {
-      if (!contract) return inOrder(own);
-      const all = [...own, ...contractMatchFaults(parts, contract).map(located)];
+      const match = contract ? contractMatchFaults(parts, contract) : [];
+      // of a model for another kind of label, advice on its output would lead further astray
+      const astray = match.some(({ path }) => path === 'model.loss');
+      const sound = astray ? rules.filter(({ path }) => !OF_OUTPUT.test(path)) : rules;
+      const all = [...reading.findings, ...[...sound, ...match].map(located)];
+      if (!contract) return inOrder(all);
       return inOrder(all.length > 0 ? all : layoutFaults(parts as TaskDocument, contract).map(located));
     },
   };

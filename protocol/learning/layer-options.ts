@@ -4,7 +4,7 @@ import { fault, isObject, type Json, objectOf } from './topology-json.ts';
 
 export type OptionValue = number | boolean | string | readonly (number | null)[];
 
-/** By Keras's own name; those left out are Keras's default. */
+/** By Keras's own name; those left out are TensorFlow.js's default, which is Keras's but for a gate's hard_sigmoid. */
 export type LayerOptions = Readonly<Record<string, OptionValue>>;
 
 const MAX_SIZE = 65_536;
@@ -23,9 +23,25 @@ const FITS: Record<OptionKind, (value: unknown) => boolean> = {
       value.every((part) => part === null || part === -1 || part === 0 || isSize(part))),
   axis: (value) => isAxis(value) || (Array.isArray(value) && value.length <= 8 && value.every(isAxis)),
   number: (value) => typeof value === 'number',
+  rate: (value) => typeof value === 'number' && value >= 0 && value < 1,
+  share: (value) => typeof value === 'number' && value >= 0 && value <= 1,
+  positive: (value) => typeof value === 'number' && value > 0,
   flag: (value) => typeof value === 'boolean',
   activation: (value) => typeof value === 'string' && LAYER_ACTIVATIONS.has(value),
   word: (value) => value === 'same' || value === 'valid' || value === 'channels_last',
+};
+
+const WORDS: Record<OptionKind, string> = {
+  size: `a whole number from 1 to ${MAX_SIZE}`,
+  sizes: 'a whole number, or up to 8 of them',
+  axis: 'an axis, or a list of axes',
+  number: 'a number',
+  rate: 'a number from 0, under 1',
+  share: 'a number from 0 to 1',
+  positive: 'a number over 0',
+  flag: 'true or false',
+  activation: `one of ${[...LAYER_ACTIVATIONS].join(', ')}`,
+  word: 'same or valid, or channels_last',
 };
 
 /** Keras's bookkeeping: it changes nothing that is computed here. */
@@ -35,7 +51,7 @@ const IDLE = new Set(['name', 'seed', 'batch_input_shape', 'batch_shape', 'input
 const FACTORS = new Set(['dilation_rate', 'groups']);
 
 /** An option that says nothing. */
-function isUnsaid(key: string, value: unknown): boolean {
+export function isUnsaid(key: string, value: unknown): boolean {
   if (value === null || value === undefined || value === false || value === 0) return true;
   return FACTORS.has(key) && [value].flat().every((factor) => factor === 1);
 }
@@ -52,7 +68,7 @@ export function optionsOf(type: string, rule: LayerRule, name: string, config: J
     const kind = Object.hasOwn(rule.options, key) ? rule.options[key] : undefined;
     if (kind !== undefined) {
       if (value === null) continue;
-      if (!FITS[kind](value)) throw fault(`${type} ${name}: ${key} is not a ${kind} that is known here`);
+      if (!FITS[kind](value)) throw fault(`${type} ${name}: ${key} does not fit: give ${WORDS[kind]}`);
       said[key] = value as OptionValue;
     } else if (key === 'dtype') {
       if (typeName(value) !== 'float32') throw fault(`${type} ${name}: only float32 is trained: give dtype float32`);

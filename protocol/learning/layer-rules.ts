@@ -9,6 +9,12 @@ export type OptionKind =
   /** one whole number or a short list, negative ones too: axes */
   | 'axis'
   | 'number'
+  /** from 0, under 1: beyond it the library drops nothing, and says nothing */
+  | 'rate'
+  /** from 0 to 1 */
+  | 'share'
+  /** over 0 */
+  | 'positive'
   | 'flag'
   | 'activation'
   /** as Keras spells it: `same`, `valid`, `channels_last` */
@@ -65,18 +71,18 @@ export const LAYER_RULES: ReadonlyMap<string, LayerRule> = new Map([
   ['ELU', rule({ alpha: 'number' })],
   ['PReLU', rule({ shared_axes: 'axis' }, { initializers: ['alpha_initializer'] })],
   ['Softmax', rule({ axis: 'axis' })],
-  ['Dropout', rule({ rate: 'number', noise_shape: 'sizes' })],
-  ['SpatialDropout1D', rule({ rate: 'number' })],
+  ['Dropout', rule({ rate: 'rate', noise_shape: 'sizes' })],
+  ['SpatialDropout1D', rule({ rate: 'rate' })],
   [
     'BatchNormalization',
     rule(
-      { axis: 'axis', momentum: 'number', epsilon: 'number', center: 'flag', scale: 'flag' },
+      { axis: 'axis', momentum: 'share', epsilon: 'positive', center: 'flag', scale: 'flag' },
       { initializers: [...NORMAL, 'moving_mean_initializer', 'moving_variance_initializer'] },
     ),
   ],
   [
     'LayerNormalization',
-    rule({ axis: 'axis', epsilon: 'number', center: 'flag', scale: 'flag' }, { initializers: NORMAL }),
+    rule({ axis: 'axis', epsilon: 'positive', center: 'flag', scale: 'flag' }, { initializers: NORMAL }),
   ],
   ['Flatten', rule({ data_format: 'word' })],
   ['Reshape', rule({ target_shape: 'sizes' })],

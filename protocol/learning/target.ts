@@ -29,7 +29,7 @@ export function labelFault(label: LabelField): string | undefined {
   }
   if (label.type === 'string') return 'a text needs an enum of its classes';
   if (minimum === undefined || maximum === undefined) {
-    return 'a number needs a minimum and a maximum: public bounds scale it';
+    return 'a number needs a minimum and a maximum: give public bounds that every value lies in, or 0 and 1 for no and yes';
   }
   return 'its minimum must be under its maximum, and the two a finite distance apart';
 }

@@ -9,8 +9,9 @@ import { outputFaults, outputOf, type TaskType } from './output.ts';
 import { privacyFault } from './privacy/check-task.ts';
 import { strategyOf } from './strategies/registry.ts';
 import type { TaskFault } from './strategies/strategy.ts';
-import { outputsOf, taskTypeOf } from './target.ts';
+import { outputsOf, type Target, taskTypeOf } from './target.ts';
 import type { taskSchema } from './task-schema.ts';
+import { headOf } from './topology.ts';
 
 type TaskDocument = z.output<typeof taskSchema>;
 type Parts = Partial<TaskDocument>;
@@ -18,10 +19,13 @@ type Parts = Partial<TaskDocument>;
 /** Of the parts that are there: `diagnose.ts` leaves out those that break the schema, and still learns about the rest. */
 export function taskFaults(parts: Parts): TaskFault[] {
   const { model, evaluation } = parts;
+  const own = modelFaults(parts);
+  // whether the loss fits the last layer is said once: by the model itself, if it has something to say
+  const strategy = strategyFaults(parts).filter(({ path }) => own.length === 0 || path !== 'model.loss');
   return [
-    ...modelFaults(parts),
+    ...own,
     ...(model && evaluation ? measureFaults({ model, evaluation }) : []),
-    ...strategyFaults(parts),
+    ...strategy,
     ...packingFaults(parts),
     ...cohortFaults(parts),
     ...personalFaults(parts),
@@ -79,18 +83,25 @@ export function contractMatchFaults({ dataContract, label, model }: Parts, contr
 }
 
 function outputMatchFaults(model: TaskDocument['model'], contract: DataContract): TaskFault[] {
+  // of a topology that cannot be read, nobody knows what it puts out
+  if (model.kind === 'tfjs-layers' && headOf(model.topology).units === 0) return [];
   const { type, units } = outputOf(model);
   const [wanted, classes] = [taskTypeOf(contract), outputsOf(contract)];
-  if (type !== wanted) return [{ path: 'model.loss', advice: OUTPUT_ADVICE[wanted](classes) }];
+  if (type !== wanted) return [{ path: 'model.loss', advice: OUTPUT_ADVICE[wanted](classes, contract.target) }];
   if (units === classes) return [];
-  return [{ path: 'model.layers', advice: `the label has ${classes} classes: give the last layer as many units` }];
+  const path = model.kind === 'dense' ? 'model.layers' : 'model.topology';
+  return [{ path, advice: `the label has ${classes} classes: give the last layer as many units` }];
 }
 
 /** What a model of the contract's label must be. */
-const OUTPUT_ADVICE: Record<TaskType, (units: number) => string> = {
+const OUTPUT_ADVICE: Record<TaskType, (units: number, target: Target) => string> = {
   binary: () =>
     'the label is 0 or 1: give the last layer activation: sigmoid, and sigmoid-cross-entropy or squared loss',
   classes: (units) =>
     `the label has ${units} classes: give softmax-cross-entropy, and a last layer of ${units} softmax units`,
-  regression: () => 'the label is a number: give loss: squared, and a last layer of one linear unit',
+  regression: (_, target) => {
+    const advice = 'the label is a number: give loss: squared, and a last layer of one linear unit';
+    const share = target.type === 'regression' && target.minimum === 0 && target.maximum === 1;
+    return share ? `${advice}; or, if it is 0 or 1, make it an integer in the contract` : advice;
+  },
 };

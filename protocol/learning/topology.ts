@@ -1,5 +1,5 @@
 // Reads the `modelTopology` of a Keras model (Keras 2, Keras 3, TensorFlow.js) into a plain list of layers. Nothing of it is run.
-import { isSize, type LayerOptions, optionsOf } from './layer-options.ts';
+import { isSize, isUnsaid, type LayerOptions, optionsOf } from './layer-options.ts';
 import { LAYER_RULES, type LayerRule, REFUSED_LAYERS } from './layer-rules.ts';
 import { fault, isObject, type Json, listOf, objectOf, TopologyFault } from './topology-json.ts';
 
@@ -59,11 +59,20 @@ function inboundOf(name: string, nodes: unknown): string[] {
   const [node, second] = listOf(nodes, `inbound_nodes of ${name}`);
   if (second !== undefined) throw fault(`layer ${name} is used twice: name it once for each use`);
   const calls = isObject(node) ? historiesOf(node.args, name) : listOf(node ?? [], `inbound node of ${name}`);
+  if (isObject(node)) requireUnsaid(name, node.kwargs);
   return calls.map((call) => {
-    const [from, nodeIndex, tensorIndex] = listOf(call, `inbound node of ${name}`);
+    const [from, nodeIndex, tensorIndex, keywords] = listOf(call, `inbound node of ${name}`);
+    requireUnsaid(name, keywords);
     if (nodeIndex !== 0 || tensorIndex !== 0) throw fault(`layer ${name} reads a second output: each layer has one`);
     return nameOf(from);
   });
+}
+
+/** Dropout called with `training: true` goes on when scoring, say: nothing of the kind is done here. Keras writes defaults, too. */
+function requireUnsaid(name: string, keywords: unknown): void {
+  if (!isObject(keywords)) return;
+  const said = Object.keys(keywords).find((key) => !isUnsaid(key, keywords[key]));
+  if (said !== undefined) throw fault(`layer ${name}: it is called with ${said}, which is not read: leave it out`);
 }
 
 function historiesOf(args: unknown, name: string): unknown[] {

@@ -44,6 +44,10 @@ function fits(field: Field, cell: unknown): cell is string | number {
   return field.codes?.has(cell) ?? true;
 }
 
+/** A field may be called `constructor`: every object has one of those, and no cell is meant. */
+const cellOf = <T>(cells: Readonly<Record<string, T>>, { name }: Field): T | undefined =>
+  Object.hasOwn(cells, name) ? cells[name] : undefined;
+
 /**
  * Checks a record. `rowNumber` counts the records from 1. Uniqueness is over the whole file: see `uniqueCheck`.
  * @throws ConcordatError DATA_BREAKS_CONTRACT
@@ -57,7 +61,7 @@ export function validateRow(contract: DataContract, cells: Readonly<Record<strin
   }
   const row: Record<string, string | number> = {};
   for (const field of contract.fields) {
-    const cell = cells[field.name];
+    const cell = cellOf(cells, field);
     if (cell === undefined) {
       if (field.required) throw fault(rowNumber, field, cell);
     } else if (fits(field, cell)) {
@@ -71,7 +75,7 @@ export function validateRow(contract: DataContract, cells: Readonly<Record<strin
 export function rowFromText(contract: DataContract, cells: Readonly<Record<string, string>>, rowNumber: number): Row {
   const typed: Record<string, unknown> = { ...cells };
   for (const field of contract.fields) {
-    const cell = cells[field.name];
+    const cell = cellOf(cells, field);
     if (cell === '') delete typed[field.name];
     else if (cell !== undefined && field.type !== 'string' && NUMBER.test(cell)) typed[field.name] = Number(cell);
   }
@@ -85,7 +89,7 @@ export function uniqueCheck(contract: DataContract): (row: Row, rowNumber: numbe
     .map((field) => [field, new Map<unknown, number>()] as const);
   return (row, rowNumber) => {
     for (const [field, rows] of seen) {
-      const cell = row[field.name];
+      const cell = cellOf(row, field);
       const before = rows.get(cell);
       if (before !== undefined) throw fault(rowNumber, field, cell, `a value other than that of row ${before}`);
       if (cell !== undefined) rows.set(cell, rowNumber);

@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { computeAddress } from 'ethers';
 import { type ChainConnection, connectFederation } from '../../engines/chain/connect.ts';
-import { EMBEDDED_CHAIN_ID } from '../../engines/chain/embedded.ts';
 import { readEvents, topicOf } from '../../engines/chain/events.ts';
 import { createRpc } from '../../engines/chain/rpc.ts';
 import { readFileOrExplain } from '../../kit/files.ts';
@@ -12,6 +11,7 @@ import { fromHex, type Hex, toHex } from '../../protocol/bytes.ts';
 import { decodeAssertion } from '../../protocol/consent/assertion.ts';
 import { abiWord } from '../../protocol/consent/hex-schema.ts';
 import { decodeOperation, type Operation } from '../../protocol/consent/operation.ts';
+import { EMBEDDED_CHAIN_ID } from '../../protocol/embedded-chain.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { type BundleReader, bundleInFolder, bundleOfCoordinator, stateUnder } from './public-log.ts';
 

@@ -9,6 +9,7 @@ import { preparePolicyCircuit } from '../../engines/proof/artifacts.ts';
 import { writeFileAtomic } from '../../kit/files.ts';
 import { createProgress } from '../../kit/progress.ts';
 import type { Hex } from '../../protocol/bytes.ts';
+import { quorumWords } from '../../protocol/secagg/quorum.ts';
 import { address, url } from './arguments.ts';
 import { type Members, readMembers } from './members.ts';
 import { registerSucceed } from './succeed.ts';
@@ -71,7 +72,7 @@ async function runDeploy(options: Options): Promise<void> {
     }),
   );
   await progress.step('members', () => register(createFederation(client, deployed.federation), members));
-  process.stdout.write(`\n${report(deployed, operator.address, setup)}\n`);
+  process.stdout.write(`\n${report(deployed, operator.address, setup, members)}\n`);
   if (predecessor !== undefined) process.stdout.write(`\n${nextStep(predecessor, deployed.federation, options.rpc)}\n`);
   const named = { ...(predecessor !== undefined && { predecessor }) };
   const outcome = {
@@ -93,13 +94,19 @@ async function register(federation: ReturnType<typeof createFederation>, members
   for (const keyHolder of members.keyHolders) await federation.registerKeyHolder(keyHolder);
 }
 
-const report = ({ federation, registry, ledger, gasUsed }: Deployment, operator: string, setup: string): string =>
+const report = (
+  { federation, registry, ledger, gasUsed }: Deployment,
+  operator: string,
+  setup: string,
+  { parameters: { keyHolderThreshold: threshold }, keyHolders }: Members,
+): string =>
   [
     `Federation       ${federation}`,
     `ConsentRegistry  ${registry}`,
     `RoundLedger      ${ledger}`,
     `operator         ${operator}`,
     `proving key      ${setup}${setup === 'single-operator' ? ' (whoever made it can forge proofs: for the embedded chain only)' : ''}`,
+    `key-holders      ${quorumWords({ keyHolders: keyHolders.length, threshold })}`,
     `gas              ${gasUsed.toLocaleString('en')} for the contracts, registrations on top`,
     '',
     'Start the key-holders first: no round opens before each has registered a sealing key.',

@@ -5,6 +5,7 @@ import { ConcordatError } from '../../protocol/errors.ts';
 import { parseYaml } from '../../protocol/learning/yaml.ts';
 import { addressField } from '../../protocol/messages/fields.ts';
 import { LIMITS, SECAGG } from '../../protocol/params.ts';
+import { quorumFault } from '../../protocol/secagg/quorum.ts';
 
 const address = z.string().toLowerCase().pipe(addressField);
 const distinct = (most: number, least = 1) =>
@@ -44,5 +45,7 @@ export async function readMembers(path: string): Promise<Members> {
     if (given < needed)
       throw new ConcordatError('FILE_UNREADABLE', `${path}: ${given} ${what}, at least ${needed} needed`);
   }
+  const fault = quorumFault({ keyHolders: members.keyHolders.length, threshold: keyHolderThreshold });
+  if (fault !== undefined) throw new ConcordatError('FILE_UNREADABLE', `${path}: keyHolderThreshold: ${fault}`);
   return members;
 }

@@ -30,6 +30,10 @@ export async function auditRun(
     bundle,
     '--json',
     json,
+    '--html',
+    join(options.out, 'audit.html'),
+    '--key',
+    join(options.out, 'auditor'),
   ];
   // exit code 1 is a verdict, not a failure to run: the report says which
   await promisify(execFile)(process.execPath, [BIN, ...args]).catch((cause) => {

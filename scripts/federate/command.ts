@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { OPERATOR_TOKEN_FILE } from '../../engines/keys/operator-token.ts';
 import { writeFileAtomic } from '../../kit/files.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
+import { quorumFault } from '../../protocol/secagg/quorum.ts';
 import { exampleFiles } from './examples.ts';
 import { type FinishedRun, federate } from './federate.ts';
 import { type FederateOptions, witnessQuorumOf } from './options.ts';
@@ -83,12 +84,8 @@ function newRunFolder(seed: number): string {
 /** @throws ConcordatError NOT_FOUND, SHARES_INSUFFICIENT, QUORUM_MISSING */
 function checkOptions(options: FederateOptions): void {
   exampleFiles(options.example);
-  if (options.threshold > options.keyHolders) {
-    throw new ConcordatError(
-      'SHARES_INSUFFICIENT',
-      `--threshold ${options.threshold} of ${options.keyHolders} key-holders`,
-    );
-  }
+  const fault = quorumFault(options);
+  if (fault !== undefined) throw new ConcordatError('SHARES_INSUFFICIENT', `--threshold: ${fault}`);
   if (witnessQuorumOf(options) > 1 + options.witnesses) {
     const asked = `--witness-quorum ${options.witnessQuorum} of ${1 + options.witnesses} witnesses`;
     throw new ConcordatError('QUORUM_MISSING', asked);

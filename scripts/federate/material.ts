@@ -14,6 +14,7 @@ import type { Row } from '../../protocol/learning/validate-row.ts';
 import { choosePacking } from '../../protocol/secagg/packing.ts';
 import { exampleFiles } from './examples.ts';
 import type { FederateOptions } from './options.ts';
+import { ownTask } from './own-task.ts';
 
 export interface Material {
   readonly task: Task;
@@ -75,22 +76,25 @@ async function contractNamedBy({ task, example }: FederateOptions): Promise<stri
 }
 
 /**
- * The example's task, or the one named; for one's own data the same settings, on its label. Rounds and cohort follow the command line, and
- * the packing is the densest that the sum of so many dealers fits.
+ * The task named, or the example's; for one's own data with a model for its label. Rounds and cohort follow the command line, and the
+ * packing is the densest that the sum of so many dealers fits.
  */
 async function taskFor(contract: DataContract, own: boolean, options: FederateOptions): Promise<string> {
   const source = await text(options.task ?? exampleFiles(options.example).task);
   parseTask(source); // a fault in it is reported as it stands in the file
   const document = parse(source);
+  const about = document.dataContract.hash;
   document.rounds = options.rounds ?? document.rounds;
   document.dataContract.file = 'contract.yaml';
   if ('dealers' in document.strategy) document.strategy.dealers = options.dealers;
   document.cohort.min = Math.min(document.cohort.min, options.dealers);
   document.update.packing = choosePacking(options.dealers, document.update.valueBits);
-  if (own) {
+  if (own && options.task === undefined) Object.assign(document, ownTask(contract));
+  if (own && about !== contract.hash) {
     document.id = contract.document.id
       .toLowerCase()
       .replaceAll(/[^a-z0-9-]+/g, '-')
+      .replace(/^-+|^$/, 'own-')
       .slice(0, 64);
     document.title = `Predict ${contract.label.name}`;
     document.dataContract = { file: 'contract.yaml', hash: contract.hash };

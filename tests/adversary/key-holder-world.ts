@@ -1,10 +1,10 @@
 // A round of four dealers as key-holder 2 sees it, honest in every part; tests change the part they attack.
 import { computeAddress } from 'ethers';
 import { expect } from 'vitest';
+import { createSealRing } from '../../auditor/ring/seal.ts';
 import { createSealer } from '../../edge-node/seal/seal.ts';
 import { recoverTypedStruct, signTypedStruct } from '../../engines/chain/typed-data.ts';
 import { sealShare } from '../../engines/keys/sealing.ts';
-import { createSealRing } from '../../auditor/ring/seal.ts';
 import { createKeyHolder, type KeyHolderParts } from '../../key-holder/holder.ts';
 import type { ChainView } from '../../key-holder/round-facts.ts';
 import { type Hex, sha256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';

@@ -1,9 +1,9 @@
 // A dealer's process that seals one attempt and kills itself at a named point, for secagg-once.test.ts to pick up after.
 import { join } from 'node:path';
+import { createSealRing } from '../../auditor/ring/seal.ts';
 import { createOneTimeSealer, type SealJournal } from '../../edge-node/seal/once.ts';
 import { createPayloadFiles, type PayloadFiles } from '../../edge-node/seal/payload-files.ts';
 import { createSealer } from '../../edge-node/seal/seal.ts';
-import { createSealRing } from '../../auditor/ring/seal.ts';
 import { openStore } from '../../engines/store/store.ts';
 import { sealRound } from '../unit/secagg-fixtures.ts';
 

@@ -2,12 +2,12 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { KeyHolderAnswer } from '../../coordinator/opening/answers.ts';
 import { type OpenRequest, openSum } from '../../coordinator/opening/open.ts';
-import type { RingOpener } from '../../protocol/secagg/opener.ts';
-import type { Ring } from '../../protocol/secagg/ring.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { PRIMES, RESIDUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
 import { lagrangeWeights } from '../../protocol/secagg/field.ts';
+import type { RingOpener } from '../../protocol/secagg/opener.ts';
 import { PACKING_NAMES, type PackingName } from '../../protocol/secagg/packing.ts';
+import type { Ring } from '../../protocol/secagg/ring.ts';
 import { decodeAnswer, encodeShare } from '../../protocol/secagg/shamir.ts';
 import { codeOf, ENGINES, honestAnswers, SEED, type SealedRound, sealRound, sumOf } from '../unit/secagg-fixtures.ts';
 

@@ -4,7 +4,7 @@ import { ERRORS } from '../../protocol/errors.ts';
 import { filesOf, textOf } from './tree.ts';
 
 const SOURCES = filesOf(['.ts', '.tsx', '.mjs', '.cjs', '.circom', '.sol']);
-const isGenerated = (path: string) => path.includes('/generated/') || path.startsWith('engines/chain/abi/');
+const isGenerated = (path: string) => path.includes('/generated/') || path.startsWith('protocol/abi/');
 const WRITTEN = SOURCES.filter((path) => !isGenerated(path));
 const OUTSIDE_TESTS = WRITTEN.filter((path) => !path.startsWith('tests/'));
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zKey } from 'snarkjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { verifyProof } from '../../auditor/proof/verify.ts';
 import type { ChainClient } from '../../engines/chain/client.ts';
 import { deployFederation } from '../../engines/chain/deploy.ts';
 import { preparePolicyCircuit } from '../../engines/proof/artifacts.ts';
@@ -20,10 +21,9 @@ import {
 } from '../../engines/proof/ceremony-log.ts';
 import { createProver } from '../../engines/proof/prove.ts';
 import { readSections } from '../../engines/proof/sections.ts';
-import { parseVerificationKey } from '../../engines/proof/verification-key.ts';
 import { verifyPolicyProof } from '../../engines/proof/verify.ts';
-import { verifyPolicyProofNoble } from '../../engines/proof/verify-noble.ts';
 import { FIELD_ORDER } from '../../protocol/consent/policy.ts';
+import { parseVerificationKey } from '../../protocol/proof/verification-key.ts';
 import {
   ceremonyCommand,
   chainCircuit,
@@ -341,10 +341,10 @@ describe('finalise', () => {
     const claim = { signals: { x: [3n], y: [5n] }, publicSignals: [out, 5n] };
     const proof = await prover.prove(claim as unknown as Parameters<typeof prover.prove>[0]);
     await prover.stop();
-    expect(verifyPolicyProofNoble(prepared.verificationKey, proof)).toBe(true);
+    expect(verifyProof(prepared.verificationKey, proof)).toBe(true);
     const lie = { ...proof, publicSignals: [out, 6n] };
     expect(await verifyPolicyProof(prepared.verificationKey, lie)).toBe(false);
-    expect(verifyPolicyProofNoble(prepared.verificationKey, lie)).toBe(false);
+    expect(verifyProof(prepared.verificationKey, lie)).toBe(false);
   });
 
   test('again, as after a kill before the artefacts were out: the same; with another beacon: refused', async () => {

@@ -1,9 +1,9 @@
 // The circuit as it is shipped: its size, its public signals, and a proof with every slot used.
 import { expect, test } from 'vitest';
+import { verifyProof } from '../../auditor/proof/verify.ts';
 import { preparePolicyCircuit } from '../../engines/proof/artifacts.ts';
 import { policyClaimInput } from '../../engines/proof/claim.ts';
 import { createProver } from '../../engines/proof/prove.ts';
-import { verifyPolicyProofNoble } from '../../engines/proof/verify-noble.ts';
 import { EVIDENCE } from '../../protocol/consent/policy.ts';
 import { CONSENT } from '../../protocol/params.ts';
 import { BOUNDS, policy } from './claims.ts';
@@ -24,7 +24,7 @@ test('sixteen policies in one proof', async () => {
   try {
     const proof = await prover.prove(policyClaimInput({ context: 3n, requirement, bounds: BOUNDS, policies }));
     expect(proof.publicSignals).toHaveLength(23);
-    expect(verifyPolicyProofNoble(artifacts.verificationKey, proof)).toBe(true);
+    expect(verifyProof(artifacts.verificationKey, proof)).toBe(true);
   } finally {
     await prover.stop();
   }

@@ -7,10 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { groth16, wtns } from 'snarkjs';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { verifyProof } from '../../auditor/proof/verify.ts';
 import type { PolicyArtifacts } from '../../engines/proof/artifacts.ts';
 import { createProver, type PolicyProver } from '../../engines/proof/prove.ts';
 import { useOneThread, verifyPolicyProof } from '../../engines/proof/verify.ts';
-import { verifyPolicyProofNoble } from '../../engines/proof/verify-noble.ts';
 import { bend, policy, smallInput } from './claims.ts';
 import { smallArtifacts } from './small-circuit.ts';
 
@@ -63,7 +63,7 @@ test('a proof is verified by both verifiers, and never the same twice: it is bli
   expect(second.b).not.toEqual(first.b);
   for (const proof of [first, second]) {
     expect(await verifyPolicyProof(artifacts.verificationKey, proof)).toBe(true);
-    expect(verifyPolicyProofNoble(artifacts.verificationKey, proof)).toBe(true);
+    expect(verifyProof(artifacts.verificationKey, proof)).toBe(true);
   }
 });
 

@@ -2,15 +2,15 @@
 import { bn254 } from '@noble/curves/bn254.js';
 import { groth16 } from 'snarkjs';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { verifyProof } from '../../auditor/proof/verify.ts';
 import { BASE_FIELD_ORDER } from '../../engines/proof/base-field.ts';
+import { useOneThread } from '../../engines/proof/verify.ts';
 import {
   checkVerificationKey,
   hashVerificationKey,
   parseVerificationKey,
   type VerificationKey,
-} from '../../engines/proof/verification-key.ts';
-import { useOneThread } from '../../engines/proof/verify.ts';
-import { verifyPolicyProofNoble } from '../../engines/proof/verify-noble.ts';
+} from '../../protocol/proof/verification-key.ts';
 import { OUTSIDE_SUBGROUP } from './proofs.ts';
 import { smallArtifacts } from './small-circuit.ts';
 
@@ -52,7 +52,7 @@ describe('a key whose setup had no contribution', () => {
     expect(() => checkVerificationKey(uncontributed())).toThrow(UNSAFE);
     expect(() => parseVerificationKey(uncontributed())).toThrow(UNSAFE);
     const proof = { a: [1n, 2n], b: OUTSIDE_SUBGROUP, c: [1n, 2n], publicSignals: [] } as const;
-    expect(() => verifyPolicyProofNoble(uncontributed(), proof)).toThrow(UNSAFE);
+    expect(() => verifyProof(uncontributed(), proof)).toThrow(UNSAFE);
   });
 });
 

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Interface, JsonRpcProvider } from 'ethers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { verifyProof } from '../../auditor/proof/verify.ts';
 import { type EmbeddedChain, startEmbeddedChain } from '../../engines/chain/embedded.ts';
 import type { PolicyArtifacts } from '../../engines/proof/artifacts.ts';
 import type { PolicyProof } from '../../engines/proof/policy-proof.ts';
 import { verifyPolicyProof } from '../../engines/proof/verify.ts';
-import { verifyPolicyProofNoble } from '../../engines/proof/verify-noble.ts';
 import { honestProof, malleated, spoiled } from './proofs.ts';
 
 const ADDRESS = '0x00000000000000000000000000000000000c0de0';
@@ -38,7 +38,7 @@ afterAll(async () => {
 });
 
 const onSnarkjs = (proof: PolicyProof): Promise<boolean> => verifyPolicyProof(artifacts.verificationKey, proof);
-const onNoble = (proof: PolicyProof): boolean => verifyPolicyProofNoble(artifacts.verificationKey, proof);
+const onNoble = (proof: PolicyProof): boolean => verifyProof(artifacts.verificationKey, proof);
 
 /** The contract answers false, also when it is starved of gas; a malformed call it reverts. */
 async function onChain({ a, b, c, publicSignals }: PolicyProof): Promise<boolean> {

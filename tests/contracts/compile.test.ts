@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { compileContracts } from '../../engines/chain/compile.ts';
+import { writeAbis } from '../../engines/chain/write-abis.ts';
+import type { CompileEvent } from '../../kit/solidity/solc.ts';
 import { consentRegistryAbi } from '../../protocol/abi/consent-registry.ts';
 import { federationAbi } from '../../protocol/abi/federation.ts';
 import { roundLedgerAbi } from '../../protocol/abi/round-ledger.ts';
-import { type CompileEvent, compileContracts } from '../../engines/chain/compile.ts';
-import { writeAbis } from '../../engines/chain/write-abis.ts';
 import { CACHE_DIR, testArtifacts } from './world.ts';
 
 const FOLDER = fileURLToPath(new URL('./', import.meta.url));

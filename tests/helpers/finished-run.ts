@@ -1,10 +1,10 @@
 // One finished run of the main job, shared by the tests that need one: made when the sources changed, else kept.
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../kit/sources.ts';
 import { run, SMALL } from './command.ts';
+import { sourcesHash } from './sources-hash.ts';
 
 const KEPT = join(PACKAGE_ROOT, '.concordat/test-runs');
 const SOURCES = [
@@ -22,7 +22,7 @@ const SOURCES = [
 
 /** `outDir` holds federation.json, report.json, the bundle and the kept state of the chain. */
 export async function finishedRun(): Promise<{ readonly outDir: string }> {
-  const outDir = join(KEPT, await sourcesHash());
+  const outDir = join(KEPT, await sourcesHash(SOURCES));
   if (existsSync(join(outDir, 'report.json')) && existsSync(join(outDir, 'chain.json'))) return { outDir };
   await rm(KEPT, { recursive: true, force: true });
   await mkdir(outDir, { recursive: true });
@@ -32,14 +32,4 @@ export async function finishedRun(): Promise<{ readonly outDir: string }> {
     throw new Error(`the run ended with code ${code}:\n${output}`);
   }
   return { outDir };
-}
-
-async function sourcesHash(): Promise<string> {
-  const hash = createHash('sha256');
-  for (const folder of SOURCES) {
-    const entries = await readdir(join(PACKAGE_ROOT, folder), { recursive: true, withFileTypes: true });
-    const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-    for (const file of files.sort()) hash.update(file.slice(PACKAGE_ROOT.length)).update(await readFile(file));
-  }
-  return hash.digest('hex').slice(0, 16);
 }

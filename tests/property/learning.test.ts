@@ -1,6 +1,7 @@
 // What holds of every update, histogram and score: quantising is close and linear, clipping bounds, bins bound the AUC.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { measureOf, momentsPart } from '../../protocol/learning/measure.ts';
 import {
   accuracyBps,
   accuracyBpsOfHistogram,
@@ -12,6 +13,7 @@ import {
 import { countsPart, signedPart } from '../../protocol/learning/strategies/parts.ts';
 import {
   addNoise,
+  type Counted,
   clip,
   decodeSums,
   digitsOf,
@@ -39,12 +41,21 @@ const dealer = fc.record({
 });
 
 const updateOf = (delta: readonly number[]) => localUpdate(new Float32Array(delta.length), Float32Array.from(delta));
+const MEASURE = measureOf({
+  model: { layers: [{ units: 1, activation: 'sigmoid' }], loss: 'squared', positiveWeight: 1, l2: 0 },
+  evaluation: { histogramBins: BINS },
+});
 function vectorFor(norm: number, valueBits: number): Vector {
   const parts = [signedPart('delta', 5, norm, valueBits)];
-  const evaluation = [countsPart('negatives', BINS), countsPart('positives', BINS)] as const;
+  const evaluation = [countsPart('counts', 2 * BINS), momentsPart(0)] as const;
   const length = [...parts, ...evaluation].reduce((sum, part) => sum + part.length * digitsOf(part, valueBits), 0);
-  return { parts, evaluation, valueBits, length };
+  return { parts, evaluation, measure: MEASURE, valueBits, length };
 }
+/** As a dealer counts them. */
+const counted = (rows: readonly { score: number; label: number }[]): Counted => {
+  const { negatives, positives } = histogram(rows, BINS);
+  return [[...negatives, ...positives], []];
+};
 const histogram = (rows: readonly { score: number; label: number }[], bins: number) =>
   histogramOf(
     rows.map((row) => row.score),
@@ -80,7 +91,7 @@ describe('updates', () => {
         dealers.forEach((d, k) => {
           const update = clipped[k];
           if (!update) return;
-          const integers = quantise([weighted(update.delta, weights[k] ?? 0)], histogram(d.scores, BINS), vector);
+          const integers = quantise([weighted(update.delta, weights[k] ?? 0)], counted(d.scores), vector);
           encodeUpdate(addNoise(integers, vector, undefined), vector).values.forEach((value, i) => {
             sums[i] = (sums[i] ?? 0) + value;
           });
@@ -96,12 +107,8 @@ describe('updates', () => {
           const mean = clipped.reduce((all, c, k) => all + (weights[k] ?? 0) * (c.delta[i] ?? 0), 0) / total;
           expect(Math.abs(x - mean)).toBeLessThanOrEqual(tolerance);
         });
-        expect(opened.histogram).toEqual(
-          histogram(
-            dealers.flatMap((d) => d.scores),
-            BINS,
-          ),
-        );
+        const all = dealers.flatMap((d) => d.scores);
+        expect(opened.measured).toEqual({ type: 'binary', histogram: histogram(all, BINS) });
       }),
       { seed: SEED },
     );
@@ -111,7 +118,7 @@ describe('updates', () => {
     fc.assert(
       fc.property(dealer, clipNorm, valueBits, (d, norm, bits) => {
         const vector = vectorFor(norm, bits);
-        const integers = quantise([clip(updateOf(d.delta), norm).delta], histogram(d.scores, BINS), vector);
+        const integers = quantise([clip(updateOf(d.delta), norm).delta], counted(d.scores), vector);
         const { values } = encodeUpdate(addNoise(integers, vector, undefined), vector);
         expect(Math.max(...values)).toBeLessThan(2 ** bits);
         expect(Math.min(...values.subarray(0, 5))).toBeGreaterThanOrEqual(1);

@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Evidence } from '../../auditor/evidence.ts';
+import { checkCeremony } from '../../auditor/proof/ceremony.ts';
 import { compileAsDeployed } from '../../auditor/proof/compile.ts';
 import { verifierSource } from '../../auditor/proof/verifier-source.ts';
 import { CHECKS, verify } from '../../auditor/verify.ts';
 import { collectSources } from '../../kit/solidity/sources.ts';
 import { evidenceOf, type RawEvidence } from '../helpers/audit/raw-evidence.ts';
-import { memoryFederation, PARAMETERS, syntheticFederation, TRAPDOOR } from '../helpers/audit/synthetic-federation.ts';
+import { memoryFederation, PARAMETERS, syntheticFederation } from '../helpers/audit/synthetic-federation.ts';
 import { trapdoorSetup } from '../helpers/audit/trapdoor-proofs.ts';
 
 let honest: RawEvidence;
@@ -40,7 +41,7 @@ const onChain = (evidence: Evidence, chainId: number): Evidence => {
 };
 
 test('one changed line of one contract is seen, and named', async () => {
-  const sources = { ...(await collectSources(await verifierSource(TRAPDOOR.verificationKey))) };
+  const sources = { ...(await collectSources()) };
   const path = 'contracts/src/Federation.sol';
   const text = sources[path] ?? '';
   // whoever asks may now register dealers
@@ -103,3 +104,9 @@ test('a federation that carries on another was built for that one', async () => 
   const { what } = await judge((evidence) => ({ ...evidence, history: { ...second, predecessor: stranger } }));
   expect(what).toContain('ledger: immutable predecessor');
 });
+
+test('a folder without a ceremony is one that does not hold, said by the command that checks them', async () => {
+  const { fault, verificationKeyHash } = await checkCeremony(cacheDir);
+  expect(fault).toContain('no ceremony in');
+  expect(verificationKeyHash).toBeUndefined();
+}, 60_000);

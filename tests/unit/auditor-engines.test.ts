@@ -2,7 +2,7 @@
 import { p256 } from '@noble/curves/nist.js';
 import { describe, expect, test } from 'vitest';
 import { recoverSigner } from '../../auditor/chain/signer.ts';
-import { verifyPasskey } from '../../auditor/passkey.ts';
+import { createBulkVerifier, verifyPasskey } from '../../auditor/passkey.ts';
 import { recoverTypedStruct, signTypedStruct } from '../../engines/chain/typed-data.ts';
 import { verifyPasskeySignature } from '../../engines/keys/passkey.ts';
 import {
@@ -96,5 +96,13 @@ describe('a passkey’s signature', () => {
     ['no key', false, '0x', message, signature],
   ])('%s: noble and OpenSSL agree', (_, holds, key, signed, bytes) => {
     expect([verifyPasskey(key, signed, bytes), verifyPasskeySignature(key, signed, bytes)]).toEqual([holds, holds]);
+  });
+
+  test('of many: an OpenSSL that takes anything is found out at the first, and at the seventeenth', () => {
+    const lenient = createBulkVerifier(() => true);
+    expect(() => lenient(publicKey, flip(message), signature)).toThrow('PROCESS_FAILED');
+    for (let i = 0; i < 15; i++) expect(lenient(publicKey, flip(message), signature)).toBe(true);
+    expect(() => lenient(publicKey, flip(message), signature)).toThrow('PROCESS_FAILED');
+    expect(createBulkVerifier()(publicKey, message, highS)).toBe(false);
   });
 });

@@ -3,11 +3,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { createRunningSum, type RunningSum } from '../../coordinator/aggregate/sum.ts';
-import type { Ring } from '../../engines/ring/ring.ts';
 import { createSimdRing } from '../../engines/ring/simd.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { RESIDUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
 import { addResidues } from '../../protocol/secagg/coefficients.ts';
+import type { Ring } from '../../protocol/secagg/ring.ts';
 import { residuesOf, SILENT, sha256Of, type TranscriptInFolder, temporaryTranscript } from './coordinator-world.ts';
 import { codeOf, encodeResidues, KERNEL } from './secagg-fixtures.ts';
 

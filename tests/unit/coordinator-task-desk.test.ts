@@ -8,6 +8,7 @@ import { createTaskRunner } from '../../coordinator/tasks/runner.ts';
 import type { TaskView } from '../../coordinator/tasks/view.ts';
 import type { Transcript } from '../../coordinator/transcript/transcript.ts';
 import { createApp, type HttpService, listen, problemHandler, requestJson } from '../../kit/http.ts';
+import { type Hex, sha256, toHex } from '../../protocol/bytes.ts';
 import { canonicalJson } from '../../protocol/learning/canonical-json.ts';
 import type { EarlierRound } from '../../protocol/learning/privacy/ledger.ts';
 import { contract, contractTextOf, task as first, smallTaskOf, taskText } from '../helpers/audit/small-task.ts';
@@ -30,11 +31,12 @@ interface World {
   readonly transcript: Transcript;
   readonly store: ReturnType<typeof memoryStore>;
   readonly dealers?: number;
+  readonly minCohort?: number;
   readonly earlier?: readonly EarlierRound[];
 }
 
 /** A coordinator whose rounds never end: what is asked for stays as it was written down. */
-async function openDesk({ transcript, store, dealers = 4, earlier = [] }: World) {
+async function openDesk({ transcript, store, dealers = 4, minCohort = 3, earlier = [] }: World) {
   const catalogue = await openTaskCatalogue(transcript);
   const journal = await openTaskJournal(store);
   for (const hash of catalogue.hashes()) await journal.add(hash);
@@ -49,7 +51,7 @@ async function openDesk({ transcript, store, dealers = 4, earlier = [] }: World)
     log: SILENT,
   });
   const taken: string[] = [];
-  const federation = async () => ({ dealers, earlier });
+  const federation = async () => ({ dealers, minCohort, earlier });
   const onTaken = (hash: string) => void taken.push(hash);
   const desk = createTaskDesk({ catalogue, journal, runner, federation, uploads: () => 0, onTaken });
   const app = createApp();
@@ -109,6 +111,26 @@ describe('a task that is submitted', () => {
     expect((await post(`${url}/v1/tasks`, { task: yaml, contract: CONTRACT })).hash).toBe(RIDGE.task.hash);
   });
 
+  test('is kept as its canonical text, with what it left to the defaults: the hash of the file is the hash of the task', async () => {
+    const { url, transcript } = await world();
+    const { backend: _, ...shorter } = { backend: undefined, ...JSON.parse(RIDGE.text) };
+    const yaml = `# no backend\n${JSON.stringify(shorter, undefined, 2)}`;
+    expect(yaml).not.toContain('backend:');
+    expect((await post(`${url}/v1/tasks`, { task: yaml, contract: CONTRACT })).hash).toBe(RIDGE.task.hash);
+    const kept = await transcript.getBlob(RIDGE.task.hash);
+    expect(JSON.parse(new TextDecoder().decode(kept))).toMatchObject({ backend: 'wasm' });
+    expect(toHex(sha256(kept))).toBe(RIDGE.task.hash);
+  });
+
+  test('whose file is another one by now stops the coordinator from starting', async () => {
+    const { url, transcript } = await world();
+    await post(`${url}/v1/tasks`, { task: RIDGE.text, contract: CONTRACT });
+    const altered = new TextEncoder().encode(RIDGE.text.replace('"title":"', '"title":"another '));
+    const getBlob = async (hash: Hex) => (hash === RIDGE.task.hash ? altered : transcript.getBlob(hash));
+    const opening = openTaskCatalogue({ ...transcript, getBlob });
+    expect(await code(opening)).toBe('STATE_CORRUPT');
+  });
+
   test('for as many rounds as it says, when nothing else is asked', async () => {
     const { url } = await world();
     const view = await post(`${url}/v1/tasks`, { task: RIDGE.text, contract: CONTRACT });
@@ -163,6 +185,14 @@ describe('at the door', () => {
     const { hash } = await post(`${(await world()).url}/v1/tasks`, body);
     const spent = Array.from({ length: 4_000 }, () => ({ taskHash: hash, epsilonAfterMilli: 100, counts: true }));
     expect(await code(post(`${(await world({ earlier: spent })).url}/v1/tasks`, body))).toBe('PRIVACY_BUDGET_SPENT');
+  });
+
+  test('noise of more dealers than the contracts hold a sum to is refused: nobody could keep that epsilon', async () => {
+    const { url } = await world({ minCohort: BUDGET.honestDealers - 1 });
+    const submitted = post(`${url}/v1/tasks`, { task: dp(8, 10), contract: CONTRACT });
+    await expect(submitted).rejects.toMatchObject({ code: 'TASK_INVALID', fields: { path: 'privacy.honestDealers' } });
+    const kept = (await world({ minCohort: BUDGET.honestDealers })).url;
+    expect(await code(post(`${kept}/v1/tasks`, { task: dp(8, 10), contract: CONTRACT }))).toBe('taken');
   });
 
   test('submitting and stopping need the operator token, looking does not', async () => {

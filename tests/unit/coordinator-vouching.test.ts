@@ -10,7 +10,7 @@ import { checkVouches, type VouchQuestion } from '../../coordinator/key-holders/
 import { contradictsItself, judgeUploads, requireVouched, type Vouched } from '../../coordinator/rounds/verdict.ts';
 import { readVouches, type VouchingParts, vouchedUploads } from '../../coordinator/rounds/vouching.ts';
 import { signTypedStruct } from '../../engines/chain/typed-data.ts';
-import { nodeShake128 } from '../../engines/ring/shake.ts';
+import { nodeShake128 } from '../../kit/shake.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import type { CoordinatorEvent } from '../../protocol/messages/link.ts';
 import { type Vouch, type VouchMessage, vouchesHash } from '../../protocol/messages/vouch.ts';

@@ -97,6 +97,7 @@ describe.each(ENGINES)('$name', ({ engine }) => {
     ['a fraction for a text', as('note', 'numeric(9, 2)'), 'the contract has string'],
     ['a moment for a text', as('note', 'timestamp'), 'cast it in a view'],
     ['an interval', as('paid', 'interval'), 'cast it in a view'],
+    ['JSON for a text', as('note', 'json'), 'the contract has string'],
     ['a column that is not there', ['ALTER TABLE records DROP COLUMN age'], 'add it'],
     ['one in other letters', ['ALTER TABLE records RENAME COLUMN age TO "Age"'], 'differs in case'],
     ['an optional one in other letters', ['ALTER TABLE records RENAME COLUMN note TO "NOTE"'], 'differs in case'],

@@ -3,11 +3,13 @@ import { describe, expect, test } from 'vitest';
 import type { TaskDocuments as ServedDocuments } from '../../coordinator/tasks/desk.ts';
 import { createTaskDocuments } from '../../edge-node/tasks/documents.ts';
 import { parseAcceptPolicy, refusalOf, roundRefusalOf } from '../../edge-node/tasks/policy.ts';
-import { openEdgeTasks, type TaskParts } from '../../edge-node/tasks/tasks.ts';
+import { type Judged, openEdgeTasks, type TaskParts } from '../../edge-node/tasks/tasks.ts';
 import type { Hex } from '../../protocol/bytes.ts';
+import { NO_PRIVACY_CAP, requirementKey } from '../../protocol/consent/policy.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { canonicalJson } from '../../protocol/learning/canonical-json.ts';
-import { parseTask, type Task } from '../../protocol/learning/task.ts';
+import { encodeModel, initialModel, modelHash } from '../../protocol/learning/model.ts';
+import { parseTask, requirementOfTask, type Task } from '../../protocol/learning/task.ts';
 import { contract, contractTextOf, task as first, smallTaskOf, taskText } from '../helpers/audit/small-task.ts';
 import { SILENT } from './coordinator-world.ts';
 import { BUDGET } from './privacy-world.ts';
@@ -99,18 +101,35 @@ describe('the documents of a task', () => {
     await expect(answering(answer).get(RIDGE.task.hash)).rejects.toMatchObject({ code: 'TASK_REFUSED' });
   });
 
-  test('are asked for once, and kept before they are used', async () => {
+  test('are kept only when told, and then not asked for again', async () => {
     const store = memoryStore();
     let asked = 0;
     const ask = async () => {
       asked += 1;
       return { documents: documentsOf(RIDGE.text) };
     };
-    expect((await createTaskDocuments(store, ask).get(RIDGE.task.hash)).task).toEqual(RIDGE.task);
+    const documents = createTaskDocuments(store, ask);
+    const pair = await documents.get(RIDGE.task.hash);
+    expect(pair.task).toEqual(RIDGE.task);
+    expect(await documents.kept()).toEqual([]);
+    await documents.keep(pair);
     const again = createTaskDocuments(store, ask);
     await again.get(RIDGE.task.hash);
     expect((await again.kept()).map(({ task }) => task.hash)).toEqual([RIDGE.task.hash]);
     expect(asked).toBe(1);
+  });
+
+  // YAML of the same task has the same hash; a megabyte of it that is made for that keeps a parser busy for minutes
+  test.each([
+    ['spaces', (text: string) => ` ${text}`],
+    ['a key twice', (text: string) => text.replace('{', '{"version":"concordat/1",')],
+    ['YAML', (text: string) => text.replace('{', '{ # a remark\n')],
+  ])('with %s in it are refused before they are parsed', async (_, spoil) => {
+    const answer = { documents: documentsOf(spoil(RIDGE.text)) };
+    await expect(answering(answer).get(RIDGE.task.hash)).rejects.toMatchObject({
+      code: 'TASK_REFUSED',
+      detail: expect.stringContaining('canonical'),
+    });
   });
 });
 
@@ -131,24 +150,38 @@ describe('the tasks of a dealer', () => {
     {
       store = memoryStore(),
       rounds = [] as readonly Hex[],
+      started = first,
+      minCohort = 3,
+      lastModelOf = async (_task: Hex): Promise<Hex | undefined> => undefined,
       ask: asking = ask,
       gateOf = async () => gate as never,
     } = {},
   ) {
     return openEdgeTasks({
-      first: { task: first, contract },
+      first: { task: started, contract },
       policy: more && policyOf(more),
       documents: createTaskDocuments(store, asking),
-      partsOf: (pair) => ({ ...pair }) as unknown as TaskParts,
+      partsOf: (pair) =>
+        ({ ...pair, requirement: requirementOfTask(pair.task, pair.contract) }) as unknown as TaskParts,
       gateOf,
       earlierRounds: async (before) =>
         rounds.slice(0, before - 1).map((taskHash) => ({ taskHash, epsilonAfterMilli: 0, counts: true })),
-      ledger: { commitOf: async (round) => (round % 2 === 1 ? ({} as never) : undefined) },
+      ledger: { commitOf: async (round) => (round % 2 === 1 ? ({} as never) : undefined), lastModelOf },
       dealer: `0x${'11'.repeat(20)}`,
+      minCohort,
       log: SILENT,
     });
   }
-  const record = (taskHash: Hex, epsilonAfterMilli = 0) => ({ taskHash, epsilonAfterMilli });
+  const known = [first, RIDGE.task, DP];
+  /** As an honest coordinator opens the first round of a task. */
+  function record(taskHash: Hex, epsilonAfterMilli = 0): Judged {
+    const task = known.find(({ hash }) => hash === taskHash) ?? first;
+    return {
+      ...{ taskHash, epsilonAfterMilli },
+      requirementKey: requirementKey(requirementOfTask(task, contract)),
+      baseModelHash: modelHash(encodeModel(initialModel(task, contract))),
+    };
+  }
 
   test('without a policy it is the one it was started with, and no other is even asked for', async () => {
     const asked: Hex[] = [];
@@ -195,6 +228,70 @@ describe('the tasks of a dealer', () => {
     const tasks = await open({ maxEpsilon: 8 });
     expect(await tasks.judge(1, record(DP.hash, 8_000))).toHaveProperty('parts');
     expect(await tasks.judge(1, record(DP.hash, 8_001))).toHaveProperty('refused');
+  });
+
+  test('epsilon over all tasks holds for the task it was started with too, as soon as others have used some up', async () => {
+    const tasks = await open({ maxEpsilon: 8 }, { started: DP });
+    expect(await tasks.judge(1, record(DP.hash, 8_000))).toHaveProperty('parts');
+    expect(await tasks.judge(2, record(DP.hash, 8_001))).toMatchObject({
+      refused: expect.stringContaining('8.001 over all tasks'),
+    });
+    // it was started with this one: its rounds state no epsilon
+    const exact = await open({ maxEpsilon: 8 });
+    expect(await exact.judge(1, record(first.hash, NO_PRIVACY_CAP))).toHaveProperty('parts');
+  });
+
+  test('whose noise needs more dealers than the contracts hold a sum to is refused, be it the first: a lying coordinator sums fewer', async () => {
+    const { honestDealers } = BUDGET;
+    const refused = { refused: expect.stringContaining(`the noise of ${honestDealers} dealers`) };
+    const [weak, enough] = [{ minCohort: honestDealers - 1 }, { minCohort: honestDealers }];
+    expect(await (await open({}, weak)).judge(1, record(DP.hash))).toEqual(refused);
+    expect(await (await open(undefined, { ...weak, started: DP })).judge(1, record(DP.hash))).toEqual(refused);
+    expect(await (await open({}, enough)).judge(1, record(DP.hash))).toHaveProperty('parts');
+    expect(await (await open({}, weak)).judge(1, record(RIDGE.task.hash))).toHaveProperty('parts');
+  });
+
+  test.each([
+    ['the first task', first.hash, undefined],
+    ['another one', RIDGE.task.hash, {}],
+  ])('a round of %s that asks less of customers than the task is refused', async (_, hash, policy) => {
+    const tasks = await open(policy);
+    const weaker = requirementKey({ ...requirementOfTask(first, contract), minEvidence: 1 });
+    const judged = await tasks.judge(1, { ...record(hash), requirementKey: weaker });
+    expect(judged).toEqual({ refused: expect.stringContaining('asks customers for something else') });
+    expect(await tasks.judge(1, record(hash))).toHaveProperty('parts');
+  });
+
+  // weights made for it can make a sum tell about single records
+  test('a first round from a model of the coordinator’s own making is refused', async () => {
+    const planted = { ...record(RIDGE.task.hash), baseModelHash: STRANGE };
+    const refused = { refused: expect.stringContaining('starts from another model') };
+    expect(await (await open({})).judge(1, planted)).toEqual(refused);
+    const later = await open({}, { lastModelOf: async (hash) => (hash === RIDGE.task.hash ? STRANGE : undefined) });
+    expect(await later.judge(2, planted)).toHaveProperty('parts');
+    expect(await later.judge(2, { ...record(first.hash), baseModelHash: STRANGE })).toEqual(refused);
+  });
+
+  test('what is refused takes no place on disk and no more than so much in memory', async () => {
+    const store = memoryStore();
+    const tasks = await open({ strategies: ['fedavg'] }, { store });
+    await tasks.consider(RIDGE.task.hash);
+    expect(await store.list('task/')).toEqual([]);
+    const garbage = await open({}, { ask: async () => ({ documents: documentsOf(`{"${'k'.repeat(9_000)}":1}`) }) });
+    for (let i = 0; i < 300; i++) await garbage.consider(`0x${i.toString(16).padStart(64, '0')}`);
+    expect(garbage.standings()).toHaveLength(257);
+    expect(garbage.standings()[0]).toMatchObject({ hash: first.hash, accepted: true });
+    expect(garbage.standings().every(({ reason = '' }) => reason.length <= 200)).toBe(true);
+  });
+
+  test('more tasks than a coordinator may have are refused, however well they fit', async () => {
+    const text = (i: number) => variant({ id: `task-${i}` });
+    const hashes = Array.from({ length: 256 }, (_, i) => parseTask(text(i)).hash);
+    const texts = new Map(hashes.map((hash, i) => [hash, text(i)]));
+    const tasks = await open({}, { ask: async (hash) => ({ documents: documentsOf(texts.get(hash) ?? '') }) });
+    for (const hash of hashes) await tasks.consider(hash);
+    expect(tasks.accepted()).toHaveLength(256);
+    expect(tasks.standings().at(-1)).toMatchObject({ hash: hashes[255], reason: 'this dealer has its 256 tasks' });
   });
 
   test('nobody there is no refusal; records that do not fit are one, with nothing of a record in the reason', async () => {

@@ -98,7 +98,7 @@ describe('its tasks', () => {
     const { weights } = await simulateRounds(federation, task.rounds);
     const examples = pick(holdOut);
     expect(scoreOf(trainer.score(weights, examples.features), examples).auc).toBeGreaterThan(0.845);
-  });
+  }, 60_000);
 });
 
 test('an example that is not there is refused by name, and a path is no name', () => {

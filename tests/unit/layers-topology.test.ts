@@ -84,6 +84,24 @@ test.each([
   expect(plain(topologyOf(topology))).toEqual(EXPECTED);
 });
 
+test.each([true, false, null])('a call with training: %s is read as it is meant, or not at all', (training) => {
+  const written = JSON.stringify(
+    functional(F, [
+      [layer('Dropout', 'one', { rate: 0.5 }), 'row'],
+      [score, 'one'],
+    ]),
+  );
+  const keras2 = written.replace('["row",0,0,{}]', JSON.stringify(['row', 0, 0, { training }]));
+  const node = { args: [{ config: { keras_history: ['row', 0, 0] } }], kwargs: { training, mask: null } };
+  const newer = written.replace('[["row",0,0,{}]]', JSON.stringify(node));
+  for (const source of [keras2, newer]) {
+    expect(source).not.toBe(written);
+    const read = () => topologyOf(JSON.parse(source));
+    if (training) expect(read).toThrow('layer one: it is called with training');
+    else expect(read().layers).toHaveLength(2);
+  }
+});
+
 test('what TensorFlow.js itself writes of a sequential and of a functional model is read, and its weights have these names', async () => {
   await startTensorBackend('cpu');
   const made = tfl.sequential({
@@ -185,6 +203,27 @@ describe('a task', () => {
       'model.topology',
       /Conv2DBackpropFilter.*backend: cpu/,
     ],
+    ...['1', '1.5', '-0.5'].map((rate): [string, unknown, Parameters<typeof taskWith>[1], string, RegExp] => [
+      `a dropout rate of ${rate}`,
+      sequential(F, [layer('Dropout', 'one', { rate: Number(rate) }), score]),
+      {},
+      'model.topology',
+      /rate does not fit: give a number from 0, under 1/,
+    ]),
+    [
+      'an epsilon under 0',
+      sequential(F, [layer('LayerNormalization', 'one', { epsilon: -1 }), score]),
+      {},
+      'model.topology',
+      /epsilon does not fit: give a number over 0/,
+    ],
+    [
+      'a momentum over 1',
+      sequential(F, [layer('BatchNormalization', 'one', { momentum: 2 }), score]),
+      {},
+      'model.topology',
+      /momentum does not fit: give a number from 0 to 1/,
+    ],
     ['unseeded noise', sequential(F, [layer('GaussianNoise', 'one'), score]), {}, 'model.topology', /use Dropout/],
     ['a model inside', sequential(F, [layer('Sequential', 'one'), score]), {}, 'model.topology', /one by one/],
     [
@@ -220,7 +259,7 @@ describe('a task', () => {
       sequential(F, [dense('one', 4, 'constructor'), score]),
       {},
       'model.topology',
-      /activation is not/,
+      /activation does not fit: give one of elu, /,
     ],
     [
       'a head of two units',

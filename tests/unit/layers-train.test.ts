@@ -215,3 +215,13 @@ test('clipped sums are of dense models alone', async () => {
   const input = { weights: new Float32Array(5 * F + 1), features: new Float32Array(F), labels: Uint8Array.of(1) };
   expect(() => trainer.clippedSum({ ...input, clipNorm: 1, unitsPerGradient: 1 })).toThrow('MODEL_UNTRAINABLE');
 });
+
+test('a step that overflows on every backend is not laid to a kernel', async () => {
+  const vast = (name: string) => layer('Rescaling', name, { scale: 1e30, offset: 0 });
+  const model = layersModel(
+    sequential(F, [vast('one'), vast('two'), dense('score', 1, 'linear')]),
+    { 'score/kernel': [F, 1], 'score/bias': [1] },
+    { loss: 'squared', positiveWeight: 1, l2: 0 },
+  );
+  await expect(createTrainer({ model }, F)).rejects.toThrow(/score\/kernel no finite number, on wasm and on cpu/);
+});

@@ -1,4 +1,4 @@
-// The learning benchmark's own arithmetic: errors against published values, folds that never touch the hold-out, settings that
+// The learning benchmark's own arithmetic: errors against drawn scores, folds that never touch the hold-out, settings that
 // the recorded choice names.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -9,13 +9,33 @@ import { folderOf, learningOf, recordsOf } from '../../bench/learning/material.t
 import { aucError, deviation, hitsError } from '../../bench/learning/statistics.ts';
 import { seededFill } from '../../bench/learning/stream.ts';
 import { PACKAGE_ROOT } from '../../kit/sources.ts';
+import { utf8ToBytes } from '../../protocol/bytes.ts';
+import { auc } from '../../protocol/learning/metrics.ts';
+import { createPrng } from '../../protocol/learning/prng.ts';
 
-test('standard errors: of an AUC as Hanley and McNeil print it, of hits as a binomial has it', () => {
-  expect(aucError(0.893, 51, 58)).toBeCloseTo(0.032, 3); // their figure 3: 0.893 ± 0.032
-  expect(aucError(0.5, 1, 1)).toBeCloseTo(0.5, 12);
+test('the standard error of an AUC: exactly that of the rank sum without signal, and of drawn scores with one', () => {
+  for (const [m, n] of [
+    [1, 1],
+    [3, 7],
+    [238, 3_762],
+  ] as const) {
+    expect(aucError(0.5, m, n)).toBeCloseTo(Math.sqrt((m + n + 1) / (12 * m * n)), 12);
+    expect(aucError(1, m, n)).toBe(0);
+  }
+  // exponential scores, positives three times as high: AUC 3/4; few positives, so that a swap of the labels would show
+  const prng = createPrng(utf8ToBytes('scores'), 'test');
+  const labels = Uint8Array.from({ length: 34 }, (_, i) => (i < 4 ? 1 : 0));
+  const drawn = Array.from({ length: 20_000 }, () => {
+    const scores = Array.from(labels, (label) => -Math.log(1 - prng.unit()) * (label === 1 ? 3 : 1));
+    return auc(scores, labels) ?? Number.NaN;
+  });
+  expect(Math.abs(deviation(drawn) / aucError(0.75, 4, 30) - 1)).toBeLessThan(0.03);
+});
+
+test('the standard error of hits is a binomial one, deviations are those of a sample', () => {
   expect(hitsError(121, 238)).toBeCloseTo(7.71, 2);
   expect(hitsError(238, 238)).toBe(0);
-  expect(deviation([2, 4, 4, 4, 5, 5, 7, 9])).toBeCloseTo(2.138, 3);
+  expect(deviation([2, 4, 4, 4, 5, 5, 7, 9])).toBeCloseTo(Math.sqrt(32 / 7), 12);
   expect(deviation([3])).toBe(0);
 });
 

@@ -8,6 +8,7 @@ import { ConcordatError } from '../../protocol/errors.ts';
 import { canonicalJson } from '../../protocol/learning/canonical-json.ts';
 import { parseDataContract } from '../../protocol/learning/data-contract.ts';
 import { checkTaskContract, packingOf, parseTask, requirementOfTask } from '../../protocol/learning/task.ts';
+import { rowFromText, uniqueCheck } from '../../protocol/learning/validate-row.ts';
 
 const contractSource = readFileSync(`${COIL2000}/contract.yaml`, 'utf8');
 const taskSource = readFileSync(`${COIL2000}/task.yaml`, 'utf8');
@@ -66,6 +67,17 @@ describe('the data contract', () => {
       'MAANTHUI',
     ],
     ['minimum over maximum', '{ minimum: 1, maximum: 41 }', '{ minimum: 42, maximum: 41 }', 'MOSTYPE'],
+    ['a code that no record can have', 'values: [1, 2, 3,', 'values: [0, 2, 3,', "0 is beyond the field's bounds"],
+    ['a quoted code among numbers', 'values: [1, 2, 3,', 'values: ["1", 2, 3,', 'or its values as integer'],
+    ['an id that may occur twice', 'required: true, unique: true', 'required: true', 'customer_id'],
+    ['a hold-out of another name', 'enum: [train, test]', 'enum: [train, Test]', 'give enum: [train, test]'],
+    ['a hold-out of any name', ', logicalTypeOptions: { enum: [train, test] }', '', 'give enum: [train, test]'],
+    [
+      'a row that may have no split',
+      'logicalType: string, required: true, logicalTypeOptions: { enum: [train, test] }',
+      'logicalType: string, logicalTypeOptions: { enum: [train, test] }',
+      'split',
+    ],
     [
       'an optional feature',
       'logicalType: integer, required: true, logicalTypeOptions: { minimum: 1, maximum: 41 }',
@@ -106,6 +118,28 @@ describe('the data contract', () => {
     expect(failure(() => parseDataContract(`a0: &a0 x\n${levels.join('\n')}`)).code).toBe('CONTRACT_INVALID');
     expect(failure(() => parseDataContract('#'.repeat(1_000_001))).code).toBe('CONTRACT_INVALID');
   });
+});
+
+test('an optional field may be called constructor: a record without it has no such cell', () => {
+  const field = `- { name: constructor, logicalType: string, unique: true,
+          customProperties: [{ property: fieldClass, value: identity }, { property: role, value: partition }] }
+      - { name: split`;
+  const contract = parseDataContract(
+    altered(contractSource, '- { name: split', field)
+      .replace('name: MOSHOOFD', 'name: OTHER')
+      .replace(/(name: OTHER[\s\S]*?role, value: )partition/, '$1feature'),
+  );
+  const cells = Object.fromEntries(
+    contract.fields.flatMap(({ name, required, codes, minimum }) =>
+      required ? [[name, String([...(codes ?? [])][0] ?? minimum ?? 'C1')]] : [],
+    ),
+  );
+  const unique = uniqueCheck(contract);
+  for (const row of [1, 2]) {
+    const read = rowFromText(contract, cells, row);
+    expect(Object.hasOwn(read, 'constructor')).toBe(false);
+    unique({ ...read, customer_id: `C${row}` }, row);
+  }
 });
 
 describe('the task', () => {

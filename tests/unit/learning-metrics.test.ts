@@ -52,3 +52,9 @@ test('histograms: borders belong to the upper bin, 1 to the last, and the thresh
   expect(accuracyBpsOfHistogram(histogram, 0)).toBe(5_000);
   expect(accuracyBpsOfHistogram(histogram, 1)).toBe(5_000);
 });
+
+test('histograms: a score that is no number is counted, and as wrong as can be', () => {
+  const histogram = histogramOf([Number.NaN, Number.NaN, 0.9], [1, 0, 1], 4);
+  expect([...histogram.negatives, ...histogram.positives]).toEqual([0, 0, 0, 1, 1, 0, 0, 1]);
+  expect(accuracyBpsOfHistogram(histogram, 0.5)).toBe(3_333);
+});

@@ -83,6 +83,8 @@ test('each round costs what the accountant says for one more', () => {
 test('a round that never had a set is free; what a coordinator states of this task is not believed', () => {
   expect(epsilonAfterNextRound(task, [...spent(3), ...spent(5, { counts: false })])).toBe(milli(4));
   expect(epsilonAfterNextRound(task, spent(3, { epsilonAfterMilli: 0 }))).toBe(milli(4));
+  // "no cap" as well: a coordinator could have as many sums as it likes, and average the noise away
+  expect(epsilonAfterNextRound(task, spent(3, { epsilonAfterMilli: NO_PRIVACY_CAP }))).toBe(milli(4));
 });
 
 test('tasks add up; a task without a budget does not, for nobody with a cap was in it', () => {
@@ -98,6 +100,8 @@ test('the round that would pass the budget is refused, also after rounds that fa
   const tight = parse(fedSgdTask({ epsilon: milli(10) / 1_000 }));
   const used = (count: number) => spent(count, { taskHash: tight.hash });
   expect(epsilonAfterNextRound(tight, used(9))).toBe(milli(10));
+  const boasting = used(10).map((round) => ({ ...round, epsilonAfterMilli: NO_PRIVACY_CAP }));
+  expect(() => epsilonAfterNextRound(tight, boasting)).toThrow(/PRIVACY_BUDGET_SPENT/);
   expect(() => epsilonAfterNextRound(tight, used(10))).toThrow(
     expect.objectContaining({ code: 'PRIVACY_BUDGET_SPENT' }),
   );

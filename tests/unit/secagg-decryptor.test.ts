@@ -1,15 +1,15 @@
 // SEAL's own Decryptor opens what the engines seal: in CKKS mode it is exactly c0 + c1·s, by a key that SEAL made itself.
 import loadSeal from 'node-seal';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { RingOpener } from '../../engines/ring/open.ts';
-import type { Ring } from '../../engines/ring/ring.ts';
-import { ciphertextTemplate, readCiphertext, writeCiphertext } from '../../engines/ring/seal-layout.ts';
-import { nodeShake128 } from '../../engines/ring/shake.ts';
+import { ciphertextTemplate, readCiphertext, writeCiphertext } from '../../auditor/ring/seal-layout.ts';
+import { nodeShake128 } from '../../kit/shake.ts';
 import { fromHex } from '../../protocol/bytes.ts';
 import { SECAGG } from '../../protocol/params.ts';
 import { PRIMES, RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
 import { extract } from '../../protocol/secagg/coefficients.ts';
+import type { RingOpener } from '../../protocol/secagg/opener.ts';
 import { expandA } from '../../protocol/secagg/public-a.ts';
+import type { Ring } from '../../protocol/secagg/ring.ts';
 import { ENGINES, randomWords, SEED, streamOf } from './secagg-fixtures.ts';
 import { fromNtt } from './secagg-reference.ts';
 

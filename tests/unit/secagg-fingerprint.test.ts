@@ -1,6 +1,6 @@
 // Fingerprints of payloads: they add up exactly when the sum is the sum of these payloads, and of no others.
 import { describe, expect, test } from 'vitest';
-import { nodeShake128 } from '../../engines/ring/shake.ts';
+import { nodeShake128 } from '../../kit/shake.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { PRIMES, RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
 import { addResidues } from '../../protocol/secagg/coefficients.ts';

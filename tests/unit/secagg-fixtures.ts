@@ -1,13 +1,12 @@
 // What the secure-aggregation tests share: the engines, a fixed random stream, a store in memory, and a sealed round.
 import { join } from 'node:path';
 import { shake256 } from '@noble/hashes/sha3.js';
+import { createSealOpener } from '../../auditor/ring/open-seal.ts';
+import { createSealRing } from '../../auditor/ring/seal.ts';
 import type { KeyHolderAnswer } from '../../coordinator/opening/answers.ts';
 import { createSealer, type SealedUpdate, type Sealer, type SealRequest } from '../../edge-node/seal/seal.ts';
 import { generateSealingKeys, openShare, type SealingKeys } from '../../engines/keys/sealing.ts';
-import { createSealOpener } from '../../engines/ring/open-seal.ts';
 import { createSimdOpener } from '../../engines/ring/open-simd.ts';
-import type { Ring } from '../../engines/ring/ring.ts';
-import { createSealRing } from '../../engines/ring/seal.ts';
 import { createSimdRing } from '../../engines/ring/simd.ts';
 import type { Store } from '../../engines/store/store.ts';
 import { PACKAGE_ROOT } from '../../kit/sources.ts';
@@ -16,6 +15,7 @@ import { type FillRandom, RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol
 import { blocksFor, type PackingName, type PackingProfile, packingProfile } from '../../protocol/secagg/packing.ts';
 import { decodePayload, payloadBytes, payloadHash, payloadHeader } from '../../protocol/secagg/payload.ts';
 import { PACKED_WORDS_PER_BLOCK, packResidues } from '../../protocol/secagg/residue-bits.ts';
+import type { Ring } from '../../protocol/secagg/ring.ts';
 import { addShares, decodeShare, encodeShare } from '../../protocol/secagg/shamir.ts';
 import { shareAssociatedData } from '../../protocol/secagg/shares.ts';
 

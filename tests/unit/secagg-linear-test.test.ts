@@ -1,6 +1,6 @@
 // The test of dealt shares: honest ones always pass, false ones never do, and what is published says nothing of the secret.
 import { describe, expect, test } from 'vitest';
-import { nodeShake128 } from '../../engines/ring/shake.ts';
+import { nodeShake128 } from '../../kit/shake.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { RING_DEGREE } from '../../protocol/secagg/block.ts';
 import { inverseShare, mulShare, SHARE_PRIME, subShare } from '../../protocol/secagg/field.ts';

@@ -1,16 +1,16 @@
 // The ring engines against the plain reference, and the exactness of sums. One suite, all engines.
 import { randomFillSync } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { RingOpener } from '../../engines/ring/open.ts';
-import type { Ring } from '../../engines/ring/ring.ts';
 import { fromHex } from '../../protocol/bytes.ts';
 import { SECAGG } from '../../protocol/params.ts';
 import { type FillRandom, PRIMES, RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
 import { addResidues } from '../../protocol/secagg/coefficients.ts';
 import { createNoiseMeter } from '../../protocol/secagg/noise.ts';
+import type { RingOpener } from '../../protocol/secagg/opener.ts';
 import { type Packing, packingProfile, unpackSums } from '../../protocol/secagg/packing.ts';
 import { expandA } from '../../protocol/secagg/public-a.ts';
 import { PACKED_WORDS_PER_BLOCK, packResidues } from '../../protocol/secagg/residue-bits.ts';
+import type { Ring } from '../../protocol/secagg/ring.ts';
 import { CBD_POLYNOMIAL_BYTES, sampleCbd } from '../../protocol/secagg/sampling.ts';
 import { ENGINES, randomWords, SEED, streamOf } from './secagg-fixtures.ts';
 import { fromNtt, referenceSeal, referenceSplit, slotOf } from './secagg-reference.ts';

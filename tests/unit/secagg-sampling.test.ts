@@ -1,6 +1,6 @@
 // Random bytes to small errors, and a seed to public polynomials.
 import { expect, test } from 'vitest';
-import { nodeShake128 } from '../../engines/ring/shake.ts';
+import { nodeShake128 } from '../../kit/shake.ts';
 import { PRIMES, RING_DEGREE } from '../../protocol/secagg/block.ts';
 import { expandA, nobleShake128, type Xof } from '../../protocol/secagg/public-a.ts';
 import { CBD_BYTES, CBD_VARIANCE, sampleCbd } from '../../protocol/secagg/sampling.ts';

@@ -1,14 +1,14 @@
 // Sealing an update and adding updates up: what comes out, and what a caller cannot get wrong.
 import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { createSealRing } from '../../auditor/ring/seal.ts';
 import { createSealer, type Sealer, type SealRequest } from '../../edge-node/seal/seal.ts';
 import { openShare, systemRandom } from '../../engines/keys/sealing.ts';
 import { ENCAPSULATION_SEED_BYTES } from '../../engines/keys/xwing.ts';
-import type { Ring, SealJob } from '../../engines/ring/ring.ts';
-import { createSealRing } from '../../engines/ring/seal.ts';
 import { equalBytes, fromHex, sha256, toHex } from '../../protocol/bytes.ts';
 import { RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
 import { packingProfile } from '../../protocol/secagg/packing.ts';
 import { decodePayload } from '../../protocol/secagg/payload.ts';
+import type { Ring, SealJob } from '../../protocol/secagg/ring.ts';
 import { decodeShare, reconstruct } from '../../protocol/secagg/shamir.ts';
 import { SEALED_SHARE_BYTES, sealedShareHash, shareAssociatedData, sharesRoot } from '../../protocol/secagg/shares.ts';
 import { codeOf, encodeResidues, keysOf, sealInMemory, sealRound, streamOf, sumOf } from './secagg-fixtures.ts';

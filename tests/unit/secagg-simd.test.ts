@@ -2,14 +2,14 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { expandInto } from '../../engines/ring/expand.ts';
 import { type Kernel, ringKernel } from '../../engines/ring/kernel.ts';
-import type { OpenJob, RingOpener } from '../../engines/ring/open.ts';
-import type { Ring } from '../../engines/ring/ring.ts';
-import { nodeShake128 } from '../../engines/ring/shake.ts';
+import { nodeShake128 } from '../../kit/shake.ts';
 import { fromHex, sha256, utf8ToBytes } from '../../protocol/bytes.ts';
 import { SECAGG } from '../../protocol/params.ts';
 import { type FillRandom, PRIMES, RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
+import type { OpenJob, RingOpener } from '../../protocol/secagg/opener.ts';
 import type { Packing } from '../../protocol/secagg/packing.ts';
 import { expandA, type Xof } from '../../protocol/secagg/public-a.ts';
+import type { Ring } from '../../protocol/secagg/ring.ts';
 import { CBD_BYTES, CBD_POLYNOMIAL_BYTES, sampleCbd } from '../../protocol/secagg/sampling.ts';
 import { ENGINES, KERNEL, randomWords, SEED, streamOf } from './secagg-fixtures.ts';
 import { referenceMessage } from './secagg-reference.ts';

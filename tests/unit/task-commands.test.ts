@@ -60,6 +60,9 @@ describe('printed', () => {
       false,
     );
     expect(text).not.toContain('\u001b');
+    const hostile = view('le\u001b[2Jads', hashOf('ab'), { strategy: 'x\u001b]0;y\u0007', state: '\u001bc' as never });
+    expect(taskTable([hostile], false)).not.toMatch(/\p{Cc}(?<!\n)/u);
+    expect(stoppedText({ ...hostile, state: 'stopped' })).not.toContain('\u001b');
     expect(text).toMatch(/leads {2}0xab000000 {2}fedavg {4}finished {5}3\/3 {3}94\.00 % {2}0\.7000 {2}1\.25 of 8/);
     expect(text.split('\n').at(-1)).toBe('other: COHORT_TOO SMALL');
   });

@@ -114,6 +114,67 @@ describe('the task', () => {
     expect(wrong).toEqual([]);
   });
 
+  test('of several keys that are missing at one place, each is named', () => {
+    const findings = examineTask(altered(taskSource, ['mode: none', 'mode: dp'])).findings(contract);
+    expect(findings.map(({ path }) => path)).toEqual(
+      ['epsilon', 'delta', 'noiseMultiplier', 'clipNorm', 'samplingRate', 'honestDealers'].map(
+        (key) => `privacy.${key}`,
+      ),
+    );
+  });
+
+  test('a model for another kind of label: only what the label asks for is said', () => {
+    const classes = altered(
+      taskSource,
+      ['units: 1, activation: sigmoid', 'units: 2, activation: softmax'],
+      ['loss: sigmoid-cross-entropy', 'loss: softmax-cross-entropy'],
+    );
+    expect(examineTask(classes).findings(contract)).toMatchObject([
+      { path: 'model.loss', problem: 'the label is 0 or 1', remedy: /activation: sigmoid/ },
+    ]);
+    // without the contract nobody knows the label
+    expect(examineTask(classes).findings().length).toBeGreaterThan(1);
+    const hidden = altered(classes, ['[{ units: 2', '[{ units: 9000, activation: relu }, { units: 2']);
+    expect(
+      examineTask(hidden)
+        .findings(contract)
+        .map(({ path }) => path),
+    ).toContain('model.layers.0.units');
+  });
+
+  test('a loss that does not fit the last layer is said once', () => {
+    const line = altered(taskSource, ['activation: sigmoid', 'activation: linear']);
+    expect(
+      examineTask(line)
+        .findings(contract)
+        .map(({ path }) => path),
+    ).toEqual(['model.layers.0']);
+  });
+
+  test('a topology that cannot be read is not also blamed for what it puts out', () => {
+    const document = parseDocument(taskSource);
+    document.setIn(['model'], {
+      kind: 'tfjs-layers',
+      topology: { class_name: 'Sequential', config: { layers: [] } },
+      weights: [{ name: 'score/kernel', shape: [343, 1] }],
+      ...{ loss: 'softmax-cross-entropy', positiveWeight: 1, l2: 0 },
+    });
+    const paths = examineTask(String(document))
+      .findings(contract)
+      .map(({ path }) => path);
+    expect(paths.filter((path) => path.startsWith('model'))).toEqual(['model.topology']);
+  });
+
+  test.each([
+    ['rounds: 10', 'rounds: 10.5', '10.5 is no whole number'],
+    ['min: 3', 'min: 2', '2 is too small'],
+    ['valueBits: 16', 'valueBits: 32', '32 is too large'],
+    ['learningRate: 0.01', 'learningRate: "0.01"', '"0.01" is a text'],
+    ['title: Who is interested in a caravan policy?', 'title: 7', '7 is a number'],
+  ])('%s made %s: what was found is said, in plain words', (from, to, problem) => {
+    expect(examineTask(altered(taskSource, [from, to])).findings(contract)).toMatchObject([{ problem }]);
+  });
+
   test('every fault is reported, of syntax-free kinds all at once, in the order of the file', () => {
     const source = altered(
       taskSource,

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createSealer } from '../../edge-node/seal/seal.ts';
 import { sealingKeysFrom } from '../../engines/keys/sealing.ts';
-import type { Ring } from '../../engines/ring/ring.ts';
+import type { Ring } from '../../protocol/secagg/ring.ts';
 import { type SealedInMemory, sealInMemory } from '../unit/secagg-fixtures.ts';
 import { type buildVectors, VECTORS } from './secagg-build.ts';
 import type { BuiltRound } from './secagg-round-build.ts';

@@ -1,13 +1,12 @@
 // The negative vectors of secure aggregation: everything in them is refused, by the error that they name.
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openShare } from '../../engines/keys/sealing.ts';
-import type { RingOpener } from '../../engines/ring/open.ts';
-import type { Ring } from '../../engines/ring/ring.ts';
 import { fromHex, type Hex } from '../../protocol/bytes.ts';
 import { PRIMES, RESIDUES_PER_BLOCK } from '../../protocol/secagg/block.ts';
 import { fingerprintsAddUp } from '../../protocol/secagg/fingerprint.ts';
 import { decodeTestValue, sharingHolds } from '../../protocol/secagg/linear-test.ts';
 import { createNoiseMeter } from '../../protocol/secagg/noise.ts';
+import type { RingOpener } from '../../protocol/secagg/opener.ts';
 import {
   checkValues,
   type PackingName,
@@ -17,6 +16,7 @@ import {
 } from '../../protocol/secagg/packing.ts';
 import { createPayloadParser, decodePayload } from '../../protocol/secagg/payload.ts';
 import { unpackResidues } from '../../protocol/secagg/residue-bits.ts';
+import type { Ring } from '../../protocol/secagg/ring.ts';
 import { requireAnswerableSet } from '../../protocol/secagg/set.ts';
 import { decodeAnswer, decodeShare, reconstruct } from '../../protocol/secagg/shamir.ts';
 import { shareAssociatedData } from '../../protocol/secagg/shares.ts';

@@ -28,6 +28,15 @@ export function privacyFault(task: PrivateTask, strategy: Pick<Strategy, 'releas
   return budgetFault(privacy, task.rounds);
 }
 
+/**
+ * Why a federation cannot keep what the task states of its epsilon. A sum over fewer dealers than `honestDealers` holds too little
+ * noise, and `cohort.min` is the coordinator's own rule: what contract and key-holders refuse is fewer than `minCohort`.
+ */
+export function cohortNoiseFault({ privacy }: Pick<PrivateTask, 'privacy'>, minCohort: number): string | undefined {
+  if (privacy.mode === 'none' || privacy.honestDealers <= minCohort) return undefined;
+  return `its epsilon needs the noise of ${privacy.honestDealers} dealers, and sums of ${minCohort} may be opened here`;
+}
+
 function budgetFault(privacy: DpTerms, rounds: number): TaskFault | undefined {
   const { epsilon, delta, samplingRate } = privacy;
   const affordable = affordableSums(createAccountant(privacy, rounds), epsilon, rounds);

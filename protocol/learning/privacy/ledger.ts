@@ -41,11 +41,12 @@ export function epsilonAfterNextRound(task: LedgerTask, earlier: readonly Earlie
   let [total, sums] = [0, 0];
   const more = () => accountant.epsilonMilliAfter(sums + 1) - accountant.epsilonMilliAfter(sums);
   for (const { taskHash, epsilonAfterMilli, counts } of earlier) {
-    if (!counts || epsilonAfterMilli === NO_PRIVACY_CAP) continue;
+    if (!counts) continue;
+    // whatever it stated: a round that says "no cap" would otherwise spend nothing of the task's budget, any number of times
     if (taskHash === task.hash) {
       total += more();
       sums += 1;
-    } else total = Math.max(total, epsilonAfterMilli);
+    } else if (epsilonAfterMilli !== NO_PRIVACY_CAP) total = Math.max(total, epsilonAfterMilli);
   }
   requireBudget(privacy, accountant.epsilonMilliAfter(sums + 1), sums);
   return Math.min(NO_PRIVACY_CAP, total + more());

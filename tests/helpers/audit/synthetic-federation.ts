@@ -3,7 +3,6 @@
 import { immutablesOf } from '../../../auditor/deployed-code.ts';
 import type { DeployedCode, History } from '../../../auditor/history.ts';
 import { compileDeployed } from '../../../auditor/proof/compile.ts';
-import { hashVerificationKey } from '../../../protocol/proof/verification-key.ts';
 import { createSealOpener } from '../../../auditor/ring/open-seal.ts';
 import { createSealRing } from '../../../auditor/ring/seal.ts';
 import { fromHex, type Hex, sha256, toHex, utf8ToBytes } from '../../../protocol/bytes.ts';
@@ -11,6 +10,7 @@ import { canonicalJson } from '../../../protocol/consent/canonical-json.ts';
 import type { DataContract } from '../../../protocol/learning/data-contract.ts';
 import { encodeModel, initialModel } from '../../../protocol/learning/model.ts';
 import type { Task } from '../../../protocol/learning/task.ts';
+import { hashVerificationKey } from '../../../protocol/proof/verification-key.ts';
 import { SEALING_KEY_BYTES } from '../../../protocol/secagg/shares.ts';
 import { blobPathOf } from '../../../protocol/transcript/bundle.ts';
 import { streamOf } from '../../unit/secagg-fixtures.ts';

@@ -1,8 +1,6 @@
 // One synthetic round: sealed with SEAL, shared, committed, vouched for, summed, answered, opened and published as the
 // protocol says.
 import { signTypedStruct } from '../../../engines/chain/typed-data.ts';
-import type { RingOpener } from '../../../protocol/secagg/opener.ts';
-import type { Ring } from '../../../protocol/secagg/ring.ts';
 import { fromHex, type Hex, toHex } from '../../../protocol/bytes.ts';
 import { NO_PRIVACY_CAP, splitGrants } from '../../../protocol/consent/policy.ts';
 import { metricsOf } from '../../../protocol/learning/evaluation.ts';
@@ -18,7 +16,9 @@ import { addResidues } from '../../../protocol/secagg/coefficients.ts';
 import { createFingerprinter, fingerprintChallenge } from '../../../protocol/secagg/fingerprint.ts';
 import { testCombination, testValue } from '../../../protocol/secagg/linear-test.ts';
 import { createNoiseMeter } from '../../../protocol/secagg/noise.ts';
+import type { RingOpener } from '../../../protocol/secagg/opener.ts';
 import { unpackSums } from '../../../protocol/secagg/packing.ts';
+import type { Ring } from '../../../protocol/secagg/ring.ts';
 import { setHash } from '../../../protocol/secagg/set.ts';
 import {
   addShares,

@@ -1,6 +1,5 @@
 // What one synthetic dealer does in a round: trains a little, seals with the ring engine, shares its key, uploads and commits.
 import { signTypedStruct } from '../../../engines/chain/typed-data.ts';
-import type { Ring } from '../../../protocol/secagg/ring.ts';
 import { fromHex, type Hex, sha256, toHex, utf8ToBytes } from '../../../protocol/bytes.ts';
 import type { Model } from '../../../protocol/learning/model.ts';
 import { outputOf } from '../../../protocol/learning/output.ts';
@@ -11,6 +10,7 @@ import { addNoise, type Counted, encodeUpdate, quantise, weightFraction } from '
 import { shapeOf, vectorOf } from '../../../protocol/learning/vector.ts';
 import { RESIDUES_PER_BLOCK, RING_DEGREE } from '../../../protocol/secagg/block.ts';
 import { packValues } from '../../../protocol/secagg/packing.ts';
+import type { Ring } from '../../../protocol/secagg/ring.ts';
 import { CBD_POLYNOMIAL_BYTES, sampleCbd } from '../../../protocol/secagg/sampling.ts';
 import { type ShareVector, shareSecret } from '../../../protocol/secagg/shamir.ts';
 import { SEALED_SHARE_BYTES, sealedShareHash, sharesRoot } from '../../../protocol/secagg/shares.ts';

@@ -1,8 +1,8 @@
 // Sealers that cheat: each seals honestly first, and then breaks one thing in what leaves the dealer.
 import { createSealer, type SealedUpdate, type Sealer, type SealRequest } from '../../../edge-node/seal/seal.ts';
 import { sealShare, systemRandom } from '../../../engines/keys/sealing.ts';
-import type { Ring } from '../../../engines/ring/ring.ts';
 import { PRIMES, RING_DEGREE } from '../../../protocol/secagg/block.ts';
+import type { Ring } from '../../../protocol/secagg/ring.ts';
 import { encodeShare, shareSecret } from '../../../protocol/secagg/shamir.ts';
 import { sealedShareHash, shareAssociatedData, sharesRoot } from '../../../protocol/secagg/shares.ts';
 

@@ -1,10 +1,11 @@
 // A key-holder that lies: stands before the real process, holds its signing key, and may change and re-sign what it says.
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Domain, signTypedStruct } from '../../../engines/chain/typed-data.ts';
+import { signTypedStruct } from '../../../engines/chain/typed-data.ts';
 import { type Hex, sha256, toHex } from '../../../protocol/bytes.ts';
 import { decodeCbor, encodeCbor } from '../../../protocol/codec.ts';
 import { answerMessage, MAX_ANSWER_BYTES } from '../../../protocol/messages/answer.ts';
+import type { Domain } from '../../../protocol/messages/typed-data.ts';
 import { MAX_VOUCH_BYTES, type Vouch, vouchesHash, vouchMessage } from '../../../protocol/messages/vouch.ts';
 
 /** What it says instead; undefined where it stays honest. */

@@ -55,7 +55,11 @@ export interface WireWorld {
 }
 
 /** What a test needs to be different; the document is the example's task. */
-export type ChangeTask = (document: { model: { layers: unknown[] }; update: Record<string, unknown> }) => void;
+export type ChangeTask = (document: {
+  model: { layers: unknown[] };
+  update: Record<string, unknown>;
+  cohort: Record<string, unknown>;
+}) => void;
 
 export async function openWireWorld(changeTask: ChangeTask = () => undefined): Promise<WireWorld> {
   const directory = await mkdtemp(join(tmpdir(), 'concordat-wire-'));

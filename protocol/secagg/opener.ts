@@ -1,5 +1,5 @@
 // Opening a sum: what only a key-holder's side, the coordinator's opening/ and the auditor may import.
-import type { Packing } from '../../protocol/secagg/packing.ts';
+import type { Packing } from './packing.ts';
 
 export interface OpenJob {
   /** The round's seed, 32 bytes. */

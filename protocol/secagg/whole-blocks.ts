@@ -1,8 +1,8 @@
 // How many blocks the buffers of a job hold. Wrong ones are a caller's mistake, not input: RangeError.
-import { SECAGG } from '../../protocol/params.ts';
-import { RESIDUES_PER_BLOCK, RING_DEGREE } from '../../protocol/secagg/block.ts';
-import type { Packing } from '../../protocol/secagg/packing.ts';
-import { PACKED_WORDS_PER_BLOCK } from '../../protocol/secagg/residue-bits.ts';
+import { SECAGG } from '../params.ts';
+import { RESIDUES_PER_BLOCK, RING_DEGREE } from './block.ts';
+import type { Packing } from './packing.ts';
+import { PACKED_WORDS_PER_BLOCK } from './residue-bits.ts';
 
 /** A number of whole blocks, at least one; every slot of them a value. The kernel relies on it: it checks nothing. */
 export function countBlocks(residues: Uint32Array, values: ArrayLike<number>, { slots, slotBits }: Packing): number {

@@ -1,12 +1,12 @@
 // Chooses settings of an example's tasks on five folds of its training records, and says what every candidate found.
-// Run: npx tsx bench/learning/choose.ts coil2000|telco [repeats] [JSON file] [epsilons, 0 for none: 0,8,3,1]
+// Run: npm run bench -- learning-choose coil2000|telco [repeats] [JSON file] [epsilons, 0 for none: 0,8,3,1]
 // With a file that is there, the budgets that are not named stay as they are in it.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { type Candidate, candidatesOf, type Epsilon } from './candidates.ts';
-import type { Quality } from './federation.ts';
-import { type Job, runJobs } from './jobs.ts';
-import { exampleNamed } from './material.ts';
-import { deviation, mean } from './statistics.ts';
+import { type Candidate, candidatesOf, type Epsilon } from './learning/candidates.ts';
+import type { Quality } from './learning/federation.ts';
+import { type Job, runJobs } from './learning/jobs.ts';
+import { exampleNamed } from './learning/material.ts';
+import { deviation, mean } from './learning/statistics.ts';
 
 const [name, repeats = '3', json, named = '0,8,3,1'] = process.argv.slice(2);
 const example = exampleNamed(name);

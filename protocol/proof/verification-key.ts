@@ -1,9 +1,9 @@
 // Groth16 verification keys in snarkjs' JSON: parsed strictly, hashed, and refused when they would accept forged proofs.
 import { bn254 } from '@noble/curves/bn254.js';
 import { z } from 'zod';
-import { type Hex, sha256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
-import { canonicalJson } from '../../protocol/consent/canonical-json.ts';
-import { ConcordatError } from '../../protocol/errors.ts';
+import { type Hex, sha256, toHex, utf8ToBytes } from '../bytes.ts';
+import { canonicalJson } from '../consent/canonical-json.ts';
+import { ConcordatError } from '../errors.ts';
 import { type G1Point, type G2Point, readG1, readG2 } from './points.ts';
 
 const decimal = z.string().regex(/^(0|[1-9][0-9]{0,77})$/);

@@ -1,6 +1,6 @@
 // What every ring engine does: seal blocks under a one-time secret, and add sealed blocks. Opening is in open.ts.
-import type { FillRandom } from '../../protocol/secagg/block.ts';
-import type { Packing } from '../../protocol/secagg/packing.ts';
+import type { FillRandom } from './block.ts';
+import type { Packing } from './packing.ts';
 
 /** Buffers are the caller's, sized in whole blocks; an engine works through them block by block and keeps none. */
 export interface SealJob {
