@@ -3,6 +3,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { partsOf } from '../kit/body.ts';
 import { problemToError } from '../kit/http.ts';
 import type { Hex } from '../protocol/bytes.ts';
 import { ConcordatError } from '../protocol/errors.ts';
@@ -96,7 +97,8 @@ async function receive(wanted: WantedFile, had: Half, options: FetchFileOptions)
     const handle = await open(wanted.partial, continued ? 'a' : 'w', 0o644);
     try {
       const { digest, length } = continued ? had : { digest: createHash('sha256'), length: 0 };
-      await write(response, handle, { wanted, digest, length, heard: watch.heard, onBytes: options.onBytes });
+      const parts = partsOf(response, watch.signal);
+      await write(parts, handle, { wanted, digest, length, heard: watch.heard, onBytes: options.onBytes });
       // not synced: whoever loses power finds by its hash what is torn, and fetches it again
       return digest;
     } finally {
@@ -133,7 +135,7 @@ async function ask(wanted: WantedFile, from: number, signal: AbortSignal): Promi
     await response.body?.cancel();
     throw new BrokenOff(`answered ${response.status}`);
   }
-  throw problemToError(await readRefusal(response), response.status, wanted.url);
+  throw problemToError(await readRefusal(partsOf(response, signal)), response.status, wanted.url);
 }
 
 interface Writing {
@@ -144,10 +146,10 @@ interface Writing {
   readonly onBytes: (bytes: number) => void;
 }
 
-async function write(response: Response, handle: FileHandle, to: Writing): Promise<void> {
+async function write(parts: AsyncIterable<Uint8Array>, handle: FileHandle, to: Writing): Promise<void> {
   const { wanted, digest, heard, onBytes } = to;
   let length = to.length;
-  for await (const part of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+  for await (const part of parts) {
     heard();
     length += part.length;
     if (length > wanted.bytes) {
@@ -170,10 +172,10 @@ function watchSilence({ signal, silenceMs = SILENCE_MS }: FetchFileOptions) {
   };
 }
 
-async function readRefusal(response: Response): Promise<Uint8Array> {
+async function readRefusal(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let bytes = 0;
-  for await (const part of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+  for await (const part of body) {
     bytes += part.length;
     if (bytes > MAX_REFUSAL_BYTES) break;
     parts.push(part);

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import { ConcordatError, ERRORS, type ErrorCode, type ErrorFields } from '../protocol/errors.ts';
+import { partsOf } from './body.ts';
 import type { Log } from './log.ts';
 
 export function createApp(): Express {
@@ -96,15 +97,15 @@ interface RequestOptions {
 
 /** One request. A problem+json answer becomes the ConcordatError it describes; no answer becomes TIMED_OUT. */
 export async function request(url: string, options: RequestOptions = {}): Promise<Uint8Array> {
-  let response: globalThis.Response;
+  const signal = AbortSignal.timeout(options.timeoutMs ?? 30_000);
   try {
-    response = await fetch(url, {
+    const response = await fetch(url, {
       method: options.method ?? 'GET',
-      signal: AbortSignal.timeout(options.timeoutMs ?? 30_000),
+      signal,
       ...(options.headers && { headers: options.headers }),
       ...(options.body !== undefined && { body: options.body as NonNullable<RequestInit['body']> }),
     });
-    const bytes = await readBody(response, options.maxBytes ?? Number.POSITIVE_INFINITY, url);
+    const bytes = await readBody(partsOf(response, signal), options.maxBytes ?? Number.POSITIVE_INFINITY, url);
     if (response.ok) return bytes;
     throw problemToError(bytes, response.status, url);
   } catch (cause) {
@@ -114,10 +115,10 @@ export async function request(url: string, options: RequestOptions = {}): Promis
 }
 
 /** @throws ConcordatError MESSAGE_TOO_LARGE */
-async function readBody(response: globalThis.Response, maxBytes: number, url: string): Promise<Uint8Array> {
+async function readBody(body: AsyncIterable<Uint8Array>, maxBytes: number, url: string): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let bytes = 0;
-  for await (const part of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+  for await (const part of body) {
     bytes += part.length;
     // a problem document may be longer than the answer that was hoped for
     if (bytes > Math.max(maxBytes, MAX_PROBLEM_BYTES)) {
