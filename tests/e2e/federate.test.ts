@@ -26,7 +26,7 @@ describe('a finished run', () => {
       bytesPerDealerPerRound: expect.any(Number),
       proofs: { count: expect.any(Number) },
       gas: { total: expect.any(Number) },
-      audit: { checks: 17, failed: 0 },
+      audit: { checks: 18, failed: 0 },
       withdrawal: { round: 3, refusedStaleCommit: true },
     });
   });

@@ -64,8 +64,7 @@ export function answer(bytes: Uint8Array | undefined, request: IncomingMessage, 
   response.writeHead(from > 0 ? 206 : 200, from > 0 ? headers : {}).end(bytes.subarray(from));
 }
 
-const rangeOf = ({ headers }: IncomingMessage): number =>
-  Number(/^bytes=(\d+)-$/.exec(headers.range ?? '')?.[1] ?? 0);
+const rangeOf = ({ headers }: IncomingMessage): number => Number(/^bytes=(\d+)-$/.exec(headers.range ?? '')?.[1] ?? 0);
 
 /** Sends so many bytes more, and hangs up. */
 export function cutAfter(more: number, bytes: Uint8Array, request: IncomingMessage, response: ServerResponse): void {
