@@ -42,8 +42,10 @@ export async function moveCheckpoint(
   hashOf: BlockHashes,
 ): Promise<boolean> {
   if (report.checksFailed > 0) return false;
-  const { headBlock } = evidence.history;
+  const { headBlock, headHash: read } = evidence.history;
   const headHash = await hashOf(headBlock);
+  if (read !== undefined && headHash !== undefined && headHash !== read)
+    throw new ConcordatError('CHAIN_WRONG', `block ${headBlock} was replaced since it was audited`, { headBlock });
   if (headHash === undefined) throw new ConcordatError('CHAIN_WRONG', `the endpoint has lost block ${headBlock}`);
   await writeFileAtomic(path, encodeCheckpoint(checkpointOf(evidence, headHash, reportJson(report))));
   return true;

@@ -178,18 +178,81 @@ export interface Deployment {
   readonly code: DeployedCode;
 }
 
+/** How a round stands, as the ledger numbers it. */
+export const ROUND_STATUS = ['none', 'open', 'finalised', 'published', 'failed'] as const;
+
+export interface RoundAnswer {
+  readonly taskHash: Hex;
+  readonly requirementKey: Hex;
+  readonly baseModelHash: Hex;
+  readonly seed: Hex;
+  readonly keysHash: Hex;
+  readonly deadline: number;
+  readonly epsilonAfterMilli: number;
+  readonly status: (typeof ROUND_STATUS)[number];
+  /** Zero before. */
+  readonly modelHash: Hex;
+  readonly setHash: Hex;
+}
+
+/** What the contracts answer when asked, at the last block that was read: events that an endpoint leaves out are missed by it. */
+export interface Standing {
+  /** Zero for none, as the contracts say it; so the successor and the predecessor. */
+  readonly coordinator: Hex;
+  readonly successor: Hex;
+  readonly predecessor: Hex;
+  readonly paused: boolean;
+  /** In ascending order, each with its current anchor, and the forced withdrawals that it has not acknowledged. */
+  readonly dealers: readonly {
+    readonly dealer: Hex;
+    readonly epoch: number;
+    readonly root: Hex;
+    readonly pending: number;
+  }[];
+  /** In ascending order. */
+  readonly witnesses: readonly Hex[];
+  /** By index. */
+  readonly keyHolders: readonly { readonly keyHolder: Hex; readonly keyEpoch: number; readonly keyHash: Hex }[];
+  /** From the first one of the line. */
+  readonly rounds: readonly RoundAnswer[];
+}
+
 export interface History {
   readonly deployment: Deployment;
+  /** Of the audited federation; undefined for its predecessors, whose contracts may answer otherwise. */
+  readonly standing?: Standing;
   /** In order of block and log index. */
   readonly events: readonly ChainEvent[];
   /** The last block that was read. */
   readonly headBlock: number;
-  /** Of the federation that this one names as its predecessor; undefined when it names none, or there is none at that address. */
+  /** Before the reading and after it. */
+  readonly headHash?: Hex;
+  /** Of the federation that this one names as its predecessor; undefined when it names none, or none can be read there. */
   readonly predecessor?: History;
 }
 
 export function eventsOf<N extends EventName>(events: readonly ChainEvent[], name: N): EventOf<N>[] {
   return events.filter((event): event is EventOf<N> => event.name === name);
+}
+
+const REGISTRY_EVENTS: ReadonlySet<EventName> = new Set([
+  'Anchored',
+  'PoliciesAdmitted',
+  'SelectionAdmitted',
+  'ForcedWithdrawal',
+  'ForcedWithdrawalAcknowledged',
+]);
+const LEDGER_EVENTS: ReadonlySet<EventName> = new Set([
+  'RoundOpened',
+  'Committed',
+  'SetFinalised',
+  'RoundFailed',
+  'Published',
+]);
+
+/** The contract that an event of this name belongs to. */
+export function homeOf(name: EventName, { federation, registry, ledger }: Deployment): Hex {
+  return REGISTRY_EVENTS.has(name) ? registry : LEDGER_EVENTS.has(name) ? ledger : federation;
 }
 
 /** Address -> index from 1: those whom the shares of a round were dealt to. Nobody for a round that never opened. */

@@ -1,6 +1,9 @@
 // The line of deployments that a federation carries on, as the chain tells it: one history after the other, the audited one last.
 import type { ChainEvent, History } from './history.ts';
 
+/** A contract is deployed after the one it carries on, so no line of honest contracts is endless; a forged one may be. */
+export const LONGEST_LINE = 1_000;
+
 /** Oldest first. */
 export function lineOf(history: History): readonly History[] {
   const line: History[] = [];

@@ -2,49 +2,64 @@
 import { z } from 'zod';
 import type { Hex } from '../protocol/bytes.ts';
 import { ConcordatError } from '../protocol/errors.ts';
+import { findBlock } from './chain/block.ts';
 import { anchorCall, claimCall, openCall, type SentTransaction, selectionCall } from './chain/calls.ts';
 import { readCode, viewFederation } from './chain/contract.ts';
 import { type LoggedEvent, readLogs } from './chain/logs.ts';
 import { type ChainReader, createReader, quantity } from './chain/rpc.ts';
+import { readStanding } from './chain/standing.ts';
 import { type ChainEvent, type Deployment, eventsOf, type History, type Place } from './history.ts';
+import { LONGEST_LINE } from './lineage.ts';
 
 const hex = z
   .string()
   .regex(/^0x[0-9a-fA-F]*$/)
   .transform((text) => text.toLowerCase() as Hex);
-const blockSchema = z.object({ timestamp: hex, parentHash: hex });
-const transactionSchema = z.object({ from: hex, to: hex.nullable(), input: hex });
+const blockSchema = z.object({ hash: hex, timestamp: hex, parentHash: hex });
+const transactionSchema = z.object({ blockHash: hex, from: hex, to: hex.nullable(), input: hex });
 type Block = z.output<typeof blockSchema>;
 
-/** @throws ConcordatError CHAIN_UNREACHABLE; CHAIN_WRONG when there is no federation at the address */
+/**
+ * @throws ConcordatError CHAIN_UNREACHABLE; CHAIN_WRONG when there is no federation at the address, and when the endpoint tells
+ * two stories: another branch of the chain, or another node behind one address
+ */
 export async function readHistory(rpcUrl: string, federation: Hex, fromBlock = 0): Promise<History> {
   const reader = createReader(rpcUrl);
   const headBlock = Number(await reader.ask('eth_blockNumber', []));
-  return readLine(reader, federation, { fromBlock, headBlock });
+  if (!Number.isSafeInteger(headBlock)) throw new ConcordatError('CHAIN_WRONG', `${rpcUrl} tells no last block`);
+  const before = await findBlock(reader, headBlock);
+  const history = await readLine(reader, federation, { fromBlock, headBlock });
+  const after = await findBlock(reader, headBlock);
+  if (before !== undefined && before.hash === after?.hash) return { ...history, headHash: before.hash };
+  throw new ConcordatError('CHAIN_WRONG', `block ${headBlock} was replaced while the chain was read: run it again`);
 }
 
 /** One moment for the whole line. @param later the federations already read, which name this one */
 async function readLine(
   reader: ChainReader,
   federation: Hex,
-  range: { readonly fromBlock: number; readonly headBlock: number },
+  { fromBlock, headBlock }: { readonly fromBlock: number; readonly headBlock: number },
   later: readonly Hex[] = [],
 ): Promise<History> {
-  const { fromBlock, headBlock } = range;
-  const found = await viewFederation(reader, federation);
-  const deployment: Deployment = { ...found, code: await readCode(reader, found) };
+  const block = quantity(headBlock);
+  const found = await viewFederation(reader, federation, block);
+  const deployment: Deployment = { ...found, code: await readCode(reader, found, block) };
+  // asked before the logs are read: an endpoint may forget what stood at a block once it is some minutes old
+  const standing = later.length === 0 ? await readStanding(reader, found, block) : undefined;
   const address = [federation, deployment.registry, deployment.ledger];
   const logged = await readLogs(reader, { address, fromBlock, toBlock: headBlock });
   const behind = await readBehind(reader, logged);
   const events = logged.map((event) => toAuditEvent(deployment, event, behind));
+  const history = { deployment, events, headBlock, ...(standing && { standing }) };
   const [{ predecessor } = { predecessor: undefined }] = eventsOf(events, 'PredecessorNamed');
   const read = [...later, federation];
-  if (predecessor === undefined || read.includes(predecessor)) return { deployment, events, headBlock };
+  if (predecessor === undefined || read.includes(predecessor) || read.length === LONGEST_LINE) return history;
   try {
-    return { deployment, events, headBlock, predecessor: await readLine(reader, predecessor, range, read) };
+    // whoever says where this one begins does not say it of those before it
+    return { ...history, predecessor: await readLine(reader, predecessor, { fromBlock: 0, headBlock }, read) };
   } catch (cause) {
     // no federation there: check 18 has the event, and no history to it
-    if (cause instanceof ConcordatError && NO_FEDERATION.has(cause.code)) return { deployment, events, headBlock };
+    if (cause instanceof ConcordatError && NO_FEDERATION.has(cause.code)) return history;
     throw cause;
   }
 }
@@ -53,7 +68,7 @@ const NO_FEDERATION: ReadonlySet<string> = new Set(['CHAIN_WRONG', 'CHAIN_REVERT
 
 interface Behind {
   readonly blocks: ReadonlyMap<number, Block>;
-  readonly transactions: ReadonlyMap<Hex, SentTransaction>;
+  readonly transactions: ReadonlyMap<Hex, SentTransaction & { readonly blockHash: Hex }>;
 }
 
 /** Each block and transaction once: many events share them. */
@@ -86,6 +101,11 @@ function known<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
 function toAuditEvent(deployment: Deployment, event: LoggedEvent, { blocks, transactions }: Behind): ChainEvent {
   const [block, sent] = [blocks.get(event.block), transactions.get(event.transaction)];
   if (block === undefined || sent === undefined) throw new ConcordatError('CHAIN_WRONG', 'an event of nowhere');
+  if (block.hash !== event.blockHash || sent.blockHash !== event.blockHash)
+    throw new ConcordatError(
+      'CHAIN_WRONG',
+      `log, transaction and block ${event.block} are not of one branch: run it again`,
+    );
   const at: Place = {
     block: event.block,
     logIndex: event.logIndex,

@@ -4,6 +4,7 @@ import type { Hex } from '../protocol/bytes.ts';
 import { entryOf, MAX_RECEIPT_BYTES, type Receipt, receiptSchema } from '../protocol/consent/receipt.ts';
 import { relyingPartyOf } from '../protocol/consent/relying-party.ts';
 import { ConcordatError } from '../protocol/errors.ts';
+import { plainText } from './plain-text.ts';
 import { auditReceipt, type ReceiptReport } from './receipt.ts';
 import { readReceiptChain } from './receipt-chain.ts';
 
@@ -51,7 +52,7 @@ export function receiptText(report: ReceiptReport): string {
   const lines = [
     `Receipt of ${what}, number ${seq} of ${subject}`,
     `at dealer ${dealer}`,
-    ...checks.map(({ id, holds, finding }) => `  ${holds ? 'holds' : 'FAILS'}  ${id.padEnd(10)} ${finding}`),
+    ...checks.map(({ id, holds, finding }) => `  ${holds ? 'holds' : 'FAILS'}  ${id.padEnd(10)} ${plainText(finding)}`),
     checksFailed === 0 ? 'Everything it says holds.' : `${checksFailed} of ${checks.length} checks fail.`,
   ];
   return `${lines.join('\n')}\n`;

@@ -5,6 +5,7 @@ import { type FederationView, view, viewWired } from './chain/contract.ts';
 import { unlessZero } from './chain/decode.ts';
 import { readLogs, topicOf } from './chain/logs.ts';
 import { type ChainReader, quantity } from './chain/rpc.ts';
+import { LONGEST_LINE } from './lineage.ts';
 
 export interface ReceiptDeployment {
   readonly federation: Hex;
@@ -25,9 +26,6 @@ export interface ReceiptLine {
   /** What the first of them says that it carries on, and which has not named it: then none of them is in force. */
   readonly notNamedBy: Hex | undefined;
 }
-
-/** A contract is deployed after the one it carries on, so no line of honest contracts is endless; a forged one may be. */
-const LONGEST_LINE = 1_000;
 
 /** @throws ConcordatError CHAIN_UNREACHABLE, CHAIN_WRONG when there is no such federation */
 export async function readReceiptLine(reader: ChainReader, federation: Hex): Promise<ReceiptLine> {

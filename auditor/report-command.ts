@@ -3,11 +3,12 @@ import { readFileOrExplain, writeFileAtomic } from '../kit/files.ts';
 import type { Hex } from '../protocol/bytes.ts';
 import { ConcordatError } from '../protocol/errors.ts';
 import { reportJson } from './report.ts';
+import { contradictionIn } from './report-consistency.ts';
 import { loadOrCreateReportKey } from './report-key.ts';
 import { embeddedJson, reportPage } from './report-page.ts';
 import { MAX_REPORT_BYTES, signedReport } from './report-schema.ts';
 import { type SignedReport, type Standing, signReport, standingOf } from './report-signature.ts';
-import type { Report } from './verify.ts';
+import { CHECKS, type Report } from './verify.ts';
 
 export interface ReportFiles {
   readonly json?: string;
@@ -64,8 +65,16 @@ export interface Judgement {
   readonly holds: boolean;
 }
 
-/** @param expected whose report it is meant to be; anyone's when left out */
-export function judgeReport({ report, standing, pageIsTrue }: ReportFile, expected?: Hex): Judgement {
+/**
+ * @param expected whose report it is meant to be; anyone's when left out
+ * @param wanted numbers of the checks that must be in it
+ */
+export function judgeReport(
+  { report, standing, pageIsTrue }: ReportFile,
+  expected?: Hex,
+  wanted: readonly string[] = CHECKS.map(({ id }) => id),
+): Judgement {
+  const contradiction = contradictionIn(report, wanted);
   const { federation, chainId, headBlock, checksRun, checksFailed } = report;
   const mine = standing.kind === 'signed' && (expected === undefined || standing.signer === expected);
   const lines = [
@@ -75,8 +84,12 @@ export function judgeReport({ report, standing, pageIsTrue }: ReportFile, expect
     checksFailed === 0
       ? `✓ says that all ${checksRun} checks hold`
       : `✗ says that ${checksFailed} of ${checksRun} checks do not hold`,
+    ...(contradiction === undefined ? [] : [`✗ contradicts itself: a report ${contradiction}`]),
   ];
-  return { text: `${lines.join('\n')}\n`, holds: mine && pageIsTrue !== false && checksFailed === 0 };
+  return {
+    text: `${lines.join('\n')}\n`,
+    holds: mine && pageIsTrue !== false && checksFailed === 0 && contradiction === undefined,
+  };
 }
 
 const SHOWS_IT = '✓ the page shows this report and nothing else';

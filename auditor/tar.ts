@@ -10,6 +10,8 @@ const NAME = [0, 100] as const;
 const SIZE = [124, 12] as const;
 const CHECKSUM = [148, 8] as const;
 const TYPE_AT = 156;
+/** Of a longer name: other readers put it before the name. */
+const PREFIX = [345, 155] as const;
 /** Most files: written at once. */
 const SMALL_BYTES = 2 ** 20;
 const REGULAR = '0';
@@ -125,6 +127,7 @@ async function readMembers(handle: FileHandle, path: string): Promise<ReadonlyMa
     at += BLOCK;
     if (type === FOLDER) continue;
     if (type !== REGULAR || !MEMBER.test(name)) refuse(`${JSON.stringify(name)} (type ${type}) is no file of a bundle`);
+    if (textAt(header, PREFIX) !== '') refuse(`${name} has another name for readers that know of prefixes`);
     if (members.has(name)) refuse(`${name} is in it twice`);
     if (!(bytes <= MAX_MEMBER_BYTES && at + bytes <= size)) refuse(`${name} has an impossible length`);
     members.set(name, { at, bytes });

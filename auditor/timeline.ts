@@ -2,6 +2,7 @@
 import type { Hex } from '../protocol/bytes.ts';
 import { NO_PRIVACY_CAP } from '../protocol/consent/policy.ts';
 import type { History } from './history.ts';
+import { plainText } from './plain-text.ts';
 import { replay } from './replay.ts';
 
 export interface RoundLine {
@@ -39,7 +40,7 @@ export function timelineOf({ events }: History): RoundLine[] {
     round,
     openedAt: opened.at.timestamp,
     status: published ? 'published' : failed ? 'failed' : 'under way',
-    ...(failed && { reason: failed.reason }),
+    ...(failed && { reason: plainText(failed.reason) }),
     task: opened.taskHash,
     ...(sets.get(round) ?? { dealers: [], leftOut: [...commits.keys()] }),
     ...(published && { accuracyBps: published.accuracyBps, aucBps: published.aucBps, model: published.modelHash }),

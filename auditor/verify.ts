@@ -22,6 +22,7 @@ import { lineageCheck } from './checks/18-lineage.ts';
 import { type Check, type CheckResult, messageOf } from './checks/check.ts';
 import type { BundleSize, Evidence } from './evidence.ts';
 import { eventsOf } from './history.ts';
+import { plainText } from './plain-text.ts';
 import { type FederationPromise, PROMISES } from './promises.ts';
 import { type RoundLine, timelineOf } from './timeline.ts';
 
@@ -119,11 +120,23 @@ const since = (startedMs: number): number => Math.round(performance.now() - star
 async function runTimed(check: Check, evidence: Evidence, somethingPublished: boolean): Promise<CheckReport> {
   const startedMs = performance.now();
   const { run: _, ...about } = check;
-  return { ...about, ...judge(await run(check, evidence), somethingPublished), ms: since(startedMs) };
+  return { ...about, ...plain(judge(await run(check, evidence), somethingPublished)), ms: since(startedMs) };
+}
+
+/** Names, reasons and texts of a history end up in these: whoever wrote them must not write on the auditor's terminal. */
+function plain<T extends CheckResult>(result: T): T {
+  const failures = result.failures.map(({ what, expected, got }) => ({
+    what: plainText(what),
+    ...(expected !== undefined && { expected: plainText(expected) }),
+    ...(got !== undefined && { got: plainText(got) }),
+  }));
+  // every finding of a note, however many there are
+  const note = result.note.split('; ').map(plainText).join('; ');
+  return { ...result, failures, note };
 }
 
 /** No stronger than the weakest check that it rests on. */
-function judgePromise(promise: FederationPromise, reports: readonly CheckReport[]): PromiseReport {
+export function judgePromise(promise: FederationPromise, reports: readonly CheckReport[]): PromiseReport {
   const own = reports.filter(({ promises }) => promises.includes(promise.id));
   const verdicts = own.map(({ verdict }) => verdict);
   const verdict = (['fail', 'inconclusive', 'pass'] as const).find((one) => verdicts.includes(one)) ?? 'not audited';

@@ -7,23 +7,53 @@ import { type ChainReader, EndpointRefused } from './rpc.ts';
 
 export type ContractName = keyof typeof ABIS;
 
+/** At which block a contract is asked: a number as JSON-RPC writes it, or the newest. */
+export type BlockTag = `0x${string}` | 'latest';
+
+export interface ViewCall {
+  readonly name: ContractName;
+  readonly address: Hex;
+  readonly method: string;
+  readonly args?: readonly unknown[];
+}
+
 /**
  * A view without arguments: its one output, decoded.
  * @throws ConcordatError CHAIN_WRONG when there is no such contract, CHAIN_REVERTED, CHAIN_UNREACHABLE
  */
-export async function view(reader: ChainReader, name: ContractName, address: Hex, method: string): Promise<unknown> {
-  const abi = ABIS[name];
-  const fragment = abi.getFunction(method);
-  if (fragment === null) throw new ConcordatError('CHAIN_WRONG', `${name} has no ${method}`);
-  let output: string;
+export async function view(
+  reader: ChainReader,
+  name: ContractName,
+  address: Hex,
+  method: string,
+  block: BlockTag = 'latest',
+): Promise<unknown> {
+  const [value] = await views(reader, [{ name, address, method }], block);
+  return value;
+}
+
+/** Many at once, all at the same block. @throws as `view` */
+export async function views(reader: ChainReader, calls: readonly ViewCall[], block: BlockTag): Promise<unknown[]> {
+  const questions = calls.map(({ name, address, method, args = [] }) => {
+    const data = ABIS[name].encodeFunctionData(method, args);
+    return { method: 'eth_call', params: [{ to: address, data }, block] };
+  });
+  let outputs: unknown[];
   try {
-    output = String(await reader.ask('eth_call', [{ to: address, data: fragment.selector }, 'latest']));
+    outputs = await reader.askAll(questions);
   } catch (cause) {
     if (!(cause instanceof EndpointRefused)) throw cause;
-    throw new ConcordatError('CHAIN_REVERTED', `${name}.${method}: ${cause.message}`, {}, { cause });
+    const asked = [...new Set(calls.map(({ name, method }) => `${name}.${method}`))].join(', ');
+    throw new ConcordatError('CHAIN_REVERTED', `${asked}: ${cause.message}`, {}, { cause });
   }
+  return calls.map((call, i) => decodeView(call, String(outputs[i])));
+}
+
+function decodeView({ name, address, method }: ViewCall, output: string): unknown {
+  const abi = ABIS[name];
+  const fragment = abi.getFunction(method);
   const wrong = `no ${name} at ${address}`;
-  if (output === '0x') throw new ConcordatError('CHAIN_WRONG', wrong, { address });
+  if (fragment === null || output === '0x') throw new ConcordatError('CHAIN_WRONG', wrong, { address });
   try {
     const [value] = Object.values(fieldsOf(fragment.outputs, abi.decodeFunctionResult(fragment, output)));
     return value;
@@ -35,15 +65,19 @@ export async function view(reader: ChainReader, name: ContractName, address: Hex
 export type FederationView = Omit<Deployment, 'code'>;
 
 /** @throws ConcordatError CHAIN_UNREACHABLE; CHAIN_WRONG, CHAIN_REVERTED when there is no federation at the address */
-export async function viewFederation(reader: ChainReader, federation: Hex): Promise<FederationView> {
+export async function viewFederation(
+  reader: ChainReader,
+  federation: Hex,
+  block: BlockTag = 'latest',
+): Promise<FederationView> {
   const chainId = Number(await reader.ask('eth_chainId', []));
-  const parameters = (await view(reader, 'Federation', federation, 'parameters')) as Parameters;
-  const registry = (await view(reader, 'Federation', federation, 'registry')) as Hex;
-  const ledger = (await view(reader, 'Federation', federation, 'ledger')) as Hex;
+  const parameters = (await view(reader, 'Federation', federation, 'parameters', block)) as Parameters;
+  const registry = (await view(reader, 'Federation', federation, 'registry', block)) as Hex;
+  const ledger = (await view(reader, 'Federation', federation, 'ledger', block)) as Hex;
   const [registryFederation, ledgerFederation, ledgerRegistry] = (await Promise.all([
-    view(reader, 'ConsentRegistry', registry, 'federation'),
-    view(reader, 'RoundLedger', ledger, 'federation'),
-    view(reader, 'RoundLedger', ledger, 'registry'),
+    view(reader, 'ConsentRegistry', registry, 'federation', block),
+    view(reader, 'RoundLedger', ledger, 'federation', block),
+    view(reader, 'RoundLedger', ledger, 'registry', block),
   ])) as [Hex, Hex, Hex];
   return {
     ...{ chainId, federation, registry, ledger, parameters },
@@ -59,12 +93,12 @@ export async function viewWired(reader: ChainReader, address: Hex): Promise<Fede
   throw new ConcordatError('CHAIN_WRONG', `the contracts of ${address} are not wired to each other`, { address });
 }
 
-/** As of now: none of it can change. @throws ConcordatError as `viewFederation` */
-export async function readCode(reader: ChainReader, at: FederationView): Promise<DeployedCode> {
+/** None of it can change. @throws ConcordatError as `viewFederation` */
+export async function readCode(reader: ChainReader, at: FederationView, block: BlockTag): Promise<DeployedCode> {
   const { federation, registry, ledger } = at;
-  const verifierAddress = (await view(reader, 'ConsentRegistry', registry, 'verifier')) as Hex;
+  const verifierAddress = (await view(reader, 'ConsentRegistry', registry, 'verifier', block)) as Hex;
   const asked = [federation, registry, ledger, verifierAddress];
-  const questions = asked.map((address) => ({ method: 'eth_getCode', params: [address, 'latest'] }));
+  const questions = asked.map((address) => ({ method: 'eth_getCode', params: [address, block] }));
   const codes = (await reader.askAll(questions)).map((code) => String(code).toLowerCase() as Hex);
   const [ofFederation = '0x', ofRegistry = '0x', ofLedger = '0x', ofVerifier = '0x'] = codes;
   return {

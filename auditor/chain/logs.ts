@@ -15,6 +15,7 @@ export interface LoggedEvent {
   readonly fields: Fields;
   readonly address: Hex;
   readonly block: number;
+  readonly blockHash: Hex;
   readonly logIndex: number;
   readonly transaction: Hex;
 }
@@ -45,6 +46,7 @@ const logs = z.array(
     topics: z.array(hex),
     data: hex,
     blockNumber: position,
+    blockHash: hex,
     logIndex: position,
     transactionHash: hex,
     removed: z.boolean().optional(),
@@ -95,7 +97,11 @@ async function readRange(reader: ChainReader, { address, topics }: LogFilter, fr
   }
   const { data } = logs.safeParse(answer);
   if (data === undefined) throw new ConcordatError('CHAIN_WRONG', `${reader.url}: eth_getLogs answers no logs`);
-  return data.filter(({ removed }) => removed !== true).flatMap((log) => decodeLog(log) ?? []);
+  const standing = data.filter(({ removed }) => removed !== true);
+  const stray = standing.find(({ blockNumber }) => blockNumber < from || blockNumber > to);
+  if (stray !== undefined)
+    throw new ConcordatError('CHAIN_WRONG', `${reader.url}: a log of block ${stray.blockNumber}, not ${from} to ${to}`);
+  return standing.flatMap((log) => decodeLog(log) ?? []);
 }
 
 /** undefined: a log that is none of ours. */
@@ -107,6 +113,7 @@ function decodeLog(log: RawLog): LoggedEvent | undefined {
     fields: fieldsOf(parsed.fragment.inputs, parsed.args),
     address: log.address.toLowerCase() as Hex,
     block: log.blockNumber,
+    blockHash: log.blockHash.toLowerCase() as Hex,
     logIndex: log.logIndex,
     transaction: log.transactionHash.toLowerCase() as Hex,
   };

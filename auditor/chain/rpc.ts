@@ -122,4 +122,4 @@ function reasonOf(cause: unknown): string {
   return inner !== undefined && 'code' in inner ? String(inner.code) : cause.message;
 }
 
-export const quantity = (value: number): string => `0x${value.toString(16)}`;
+export const quantity = (value: number): `0x${string}` => `0x${value.toString(16)}`;

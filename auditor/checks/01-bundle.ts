@@ -1,6 +1,6 @@
 // 01: the files of the bundle are what their names say, and every entry is in the one canonical encoding [ENC-1].
 import type { Hex } from '../../protocol/bytes.ts';
-import { entryName, isLeftover } from '../../protocol/transcript/bundle.ts';
+import { blobsOf, entryName, isLeftover } from '../../protocol/transcript/bundle.ts';
 import { type Check, createTally } from './check.ts';
 
 export const bundleCheck: Check = {
@@ -16,14 +16,22 @@ export const bundleCheck: Check = {
       tally.same(`file name of entry ${seq}`, name, entryName(seq));
       tally.holds(`entry ${name} decodes`, fault === undefined, { got: fault });
     }
-    let leftovers = 0;
+    const named = new Set(
+      bundle.entries.flatMap(({ entry }) => (entry === undefined ? [] : blobsOf(entry.body).map(({ hash }) => hash))),
+    );
+    let [leftovers, unnamed] = [0, 0];
     for (const name of bundle.blobNames) {
       if (isLeftover(name)) leftovers++;
       else if (!/^[0-9a-f]{64}$/.test(name)) tally.fails(`file name of blob ${name}`, 'not a sha256 in hex');
-      else await tally.attempt(`hash of blob ${name}`, () => bundle.blob(`0x${name}` satisfies Hex));
+      else {
+        if (!named.has(`0x${name}`)) unnamed++;
+        await tally.attempt(`hash of blob ${name}`, () => bundle.blob(`0x${name}` satisfies Hex));
+      }
     }
     return tally.result(
       `${bundle.entries.length} entries, ${bundle.blobNames.length - leftovers} blobs` +
+        // what models carry on is named by the models; anything else was put there, and nothing rests on it
+        (unnamed > 0 ? `, ${unnamed} of them named by no entry` : '') +
         (leftovers > 0 ? `, ${leftovers} half-written files passed over` : ''),
     );
   },

@@ -11,7 +11,8 @@ import {
 import { checkDeployedCode } from '../deployed-code.ts';
 import type { Evidence } from '../evidence.ts';
 import { genesisBody, textBlob } from '../genesis.ts';
-import { type EventName, eventsOf, placeName } from '../history.ts';
+import { eventsOf, homeOf, placeName } from '../history.ts';
+import { checkStanding } from '../standing.ts';
 import { type Check, createTally, type Tally } from './check.ts';
 
 /** ctx, required0, required1, minEvidence, validUntil, accuracyFloor, privacyCap, then the digests. */
@@ -22,9 +23,9 @@ export const deploymentCheck: Check = {
   title: 'The contracts belong together and the verification key is theirs and sound',
   promises: ['P3', 'P6'],
   meaning:
-    'The rules were enforced by the contracts that this report names, which are this program’s own, byte for byte, set up with limits that protect a dealer, and the key that judges consent proofs is not one that lets anybody forge them.',
+    'The rules were enforced by the contracts that this report names, which are this program’s own, byte for byte, set up with limits that protect a dealer, and the key that judges consent proofs is not one that lets anybody forge them. What they answer when asked is what the events read here come to: none was left out.',
   cannot:
-    'That whoever set up the proof system threw the secret of that setup away: the transcript of a ceremony with several parties shows it, a single operator’s setup does not.',
+    'That whoever set up the proof system threw the secret of that setup away: the transcript of a ceremony with several parties shows it, a single operator’s setup does not. That the endpoint does not lie in its answers as in its events: ask a second one.',
   async run(evidence) {
     const tally = createTally();
     const { deployment } = evidence.history;
@@ -34,6 +35,7 @@ export const deploymentCheck: Check = {
       tally.same('federation: audited, against the genesis entry', deployment.federation, federation);
     });
     checkWiring(evidence, tally);
+    checkStanding(evidence.history, tally);
     checkParameters(evidence, tally);
     const key = await checkVerificationKeyBlob(evidence, tally);
     const code = await checkCode(evidence, key, tally);
@@ -41,21 +43,6 @@ export const deploymentCheck: Check = {
     return tally.result(`chain ${deployment.chainId}, federation ${deployment.federation}; ${code}; ${setup}`);
   },
 };
-
-const REGISTRY_EVENTS: ReadonlySet<EventName> = new Set([
-  'Anchored',
-  'PoliciesAdmitted',
-  'SelectionAdmitted',
-  'ForcedWithdrawal',
-  'ForcedWithdrawalAcknowledged',
-]);
-const LEDGER_EVENTS: ReadonlySet<EventName> = new Set([
-  'RoundOpened',
-  'Committed',
-  'SetFinalised',
-  'RoundFailed',
-  'Published',
-]);
 
 function checkWiring({ history: { deployment, events } }: Evidence, tally: Tally): void {
   const bound = eventsOf(events, 'ContractsSet');
@@ -66,12 +53,7 @@ function checkWiring({ history: { deployment, events } }: Evidence, tally: Tally
   }
   for (const { name, at } of events) {
     // any contract can emit an event of any name
-    const home = REGISTRY_EVENTS.has(name)
-      ? deployment.registry
-      : LEDGER_EVENTS.has(name)
-        ? deployment.ledger
-        : deployment.federation;
-    tally.same(`${name} at ${placeName(at)}: emitted by`, at.contract, home);
+    tally.same(`${name} at ${placeName(at)}: emitted by`, at.contract, homeOf(name, deployment));
   }
   tally.same('federation of the registry', deployment.registryFederation, deployment.federation);
   tally.same('federation of the ledger', deployment.ledgerFederation, deployment.federation);

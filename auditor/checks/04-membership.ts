@@ -19,8 +19,9 @@ export const membershipCheck: Check = {
     const final = replay(evidence.history.events, (event, before) => checkActor(event, before, tally));
     checkUploads(evidence, final, tally);
     checkAnswers(evidence, tally);
-    const rotations = eventsOf(evidence.history.events, 'KeyRotated').length;
-    return tally.result(`${rotations} sealing keys of ${final.keyHolders.size} key-holders`);
+    const rotations = eventsOf(evidence.history.events, 'KeyRotated');
+    const keys = `${rotations.length} sealing keys of ${final.keyHolders.size} key-holders`;
+    return tally.result([keys, ...keysSeenBefore(rotations)].join('; '));
   },
 };
 
@@ -82,6 +83,17 @@ function checkRotation(what: string, event: EventOf<'KeyRotated'>, before: Chain
   tally.same(`${what}: epoch`, epoch, (last?.epoch ?? 0) + 1);
   tally.same(`${what}: bytes of the key`, fromHex(publicKey).length, SEALING_KEY_BYTES);
   tally.holds(`${what}: the key is new`, publicKey !== last?.publicKey);
+}
+
+/** The contract knows each holder's last key only; a copied one opens nothing for whoever copied it, an old one may have been kept. */
+function keysSeenBefore(rotations: readonly EventOf<'KeyRotated'>[]): string[] {
+  const holderOf = new Map<Hex, Hex>();
+  return rotations.flatMap(({ keyHolder, epoch, publicKey }) => {
+    const before = holderOf.get(publicKey);
+    holderOf.set(publicKey, before ?? keyHolder);
+    if (before === undefined) return [];
+    return [`key ${epoch} of key-holder ${keyHolder} had been that of ${before} before`];
+  });
 }
 
 /** What dealers seal to: the key in force of every key-holder, in the order of their indices. */

@@ -27,7 +27,7 @@ export const consentLogCheck: Check = {
     const here = eventsOf(evidence.history.events, 'Anchored');
     const relyingParty = await tally.needs('genesis: relying party', () => genesisBody(evidence).relyingParty);
     let [operations, customers] = [0, 0];
-    for (const dealer of new Set(here.map((event) => event.dealer))) {
+    for (const dealer of new Set([...here.map((event) => event.dealer), ...neverAnchored(evidence, anchored)])) {
       const own = anchored.filter((event) => event.dealer === dealer);
       if (relyingParty === undefined)
         tally.unsure(`${dealer}: operations`, 'no relying party to hold their signatures to');
@@ -41,6 +41,12 @@ export const consentLogCheck: Check = {
     return tally.result(`${operations} operations of ${customers} customers, signed on pages of ${relyingParty?.rpId}`);
   },
 };
+
+/** Whoever has operations in the transcript that a witness signed, and has anchored nothing yet. */
+function neverAnchored({ bundle }: Evidence, anchored: readonly EventOf<'Anchored'>[]): Hex[] {
+  const dealers = entriesOf(bundle, 'consent').map(({ body }) => body.dealer);
+  return dealers.filter((dealer) => !anchored.some((event) => event.dealer === dealer));
+}
 
 /** The state after an entry, and what was wrong with its operations. */
 interface Replayed {
@@ -71,6 +77,11 @@ async function replayDealer(
       replayed[0] ?? { state, operations: 0, faults: [] };
     for (let n = best.faults.length; n < best.operations; n++) tally.holds(`${what}: operation`, true);
     for (const fault of best.faults) tally.fails(`${what}: operation`, fault);
+    checkOthers(
+      what,
+      replayed.filter((one) => one !== best),
+      tally,
+    );
     state = best.state;
     const anchor = state.anchor(event.epoch);
     for (const field of ROOTS)
@@ -78,7 +89,20 @@ async function replayDealer(
     tally.same(`${what}: anchored root`, event.root, anchoredRoot(anchor));
     checkAcknowledged(evidence, what, event, state, tally);
   }
+  const waiting = entries.filter(({ body }) => body.epoch === anchored.length + 1);
+  for (const entry of waiting) {
+    const replayed = await admitAll(evidence, relyingParty, state.clone(), entry);
+    checkOthers(`${dealer}, epoch ${entry.body.epoch}, not anchored`, [replayed], tally);
+  }
   return state;
+}
+
+/** What leads to no anchor was co-signed all the same: no operation of it may be one that its customer did not sign. */
+function checkOthers(what: string, replayed: readonly Replayed[], tally: Tally): void {
+  for (const { operations, faults } of replayed) {
+    for (let n = faults.length; n < operations; n++) tally.holds(`${what}: operation`, true);
+    for (const fault of faults) tally.fails(`${what}: operation`, fault);
+  }
 }
 
 /** Whoever was taken out on chain is out of every bucket, or there by a later operation that its own key signed. */

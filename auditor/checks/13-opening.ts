@@ -26,14 +26,19 @@ export const openingCheck: Check = {
   async run(evidence) {
     const tally = createTally();
     const tasks = await tally.needs('genesis: task and data contract', () => readTasks(evidence));
-    const rounds = roundsWith(evidence, 'opened');
+    const rounds = roundsWith(evidence, 'opened', 'answer');
+    const opened = new Set(entriesOf(evidence.bundle, 'opened').map(({ body }) => body.round));
     const notes: string[] = [];
     for (const round of rounds) {
       const what = `round ${round.round}`;
       const facts = tasks?.of(round.opened);
       if (facts === undefined) withoutTask(tally, `${what}: opening`, round, 'no task to tell its size');
       else if (round.finalised === undefined) tally.fails(`${what}: opened`, 'no set was fixed on chain');
-      else {
+      else if (round.published === undefined && !opened.has(round.round)) {
+        // given up while it was being answered, or still under way: what was answered must be for this set all the same
+        const given = await tally.attempt(`${what}: answers`, () => readAnswers(evidence, round, tally));
+        notes.push(`${what}: ${given?.answers.length ?? 0} answers, and no opening`);
+      } else {
         const secretSum = await tally.attempt(`${what}: sum of the keys`, () => readKeySum(evidence, round));
         if (secretSum === undefined) continue;
         await tally.attempt(`${what}: answers`, async () => {

@@ -26,6 +26,13 @@ export const taskCheck: Check = {
     checkOrder(evidence, tasks, tally);
     const visit = (event: ChainEvent, before: ChainState): void => {
       if (event.name === 'RoundOpened') checkRound(evidence, tasks.of(event), event, before, tally);
+      // what it attests would else stand for another task's model
+      if (event.name === 'Published')
+        tally.same(
+          `round ${event.round}: task published for, against the one opened for`,
+          event.taskHash,
+          before.rounds.get(event.round)?.opened.taskHash,
+        );
     };
     replay(evidence.history.events, visit, carriedOn(evidence.history));
     return tally.result(noteOf(evidence, tasks));

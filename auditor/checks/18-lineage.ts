@@ -1,6 +1,14 @@
 // 18: a federation that carries on another was named by it, ended it, and goes on with its logs: one deployment at a time.
 import type { Hex } from '../../protocol/bytes.ts';
-import { type ChainEvent, type EventName, type EventOf, eventsOf, type History, placeName } from '../history.ts';
+import {
+  type ChainEvent,
+  type EventName,
+  type EventOf,
+  eventsOf,
+  type History,
+  homeOf,
+  placeName,
+} from '../history.ts';
 import { lineOf } from '../lineage.ts';
 import { carriedOn, replay } from '../replay.ts';
 import { type Check, createTally, type Tally } from './check.ts';
@@ -29,6 +37,7 @@ export const lineageCheck: Check = {
     const line = lineOf(history);
     for (const [i, deployment] of line.entries()) {
       if (deployment.events.length === 0) continue;
+      checkHomes(deployment, tally);
       checkNames(deployment, line[i - 1], tally);
       checkEnd(deployment, tally);
       checkBeginning(deployment, line[i - 1], tally);
@@ -37,6 +46,14 @@ export const lineageCheck: Check = {
     return tally.result(noteOf(history, line));
   },
 };
+
+/** Of a predecessor, too, each event is that of the contract it belongs to: any contract can emit one of any name. */
+function checkHomes({ events, deployment }: History, tally: Tally): void {
+  const strays = events.filter(({ name, at }) => at.contract !== homeOf(name, deployment));
+  tally.holds(`${deployment.federation}: events of its own contracts`, strays.length === 0, {
+    got: strays.map(({ name, at }) => `${name} at ${placeName(at)} by ${at.contract}`).join(', '),
+  });
+}
 
 /** Two that name each other, on one chain, and each of them once. */
 function checkNames({ events, deployment }: History, predecessor: History | undefined, tally: Tally): void {
@@ -115,5 +132,6 @@ function noteOf(history: History, line: readonly History[]): string {
   if (line.length === 1) return `the first of its line${ended}`;
   const { models, forced } = carriedOn(history);
   const carried = `${models.size} models and ${forced.size} forced withdrawals carried over`;
-  return `deployment ${line.length} of its line, ${carried}${ended}`;
+  const before = line.slice(0, -1).map(({ deployment }) => deployment.federation);
+  return `deployment ${line.length} of its line, ${carried}; not audited here: ${before.join(', ')}${ended}`;
 }

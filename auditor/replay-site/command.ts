@@ -3,6 +3,7 @@
 import type { Hex } from '../../protocol/bytes.ts';
 import { relyingPartyOf } from '../../protocol/consent/relying-party.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
+import { plainText } from '../plain-text.ts';
 import { createSealRing } from '../ring/seal.ts';
 import { auditReplay, type SiteReport } from './audit.ts';
 import { readReplayChain } from './on-chain.ts';
@@ -44,14 +45,14 @@ export function siteText({ federation, dealer, round, attempt, checks, checksFai
   const { sample } = opened;
   const lines = [
     `Replay of round ${round}, attempt ${attempt}, of dealer ${dealer} in federation ${federation}`,
-    ...checks.map(({ id, holds, finding }) => `  ${holds ? 'holds' : 'FAILS'}  ${id.padEnd(9)} ${finding}`),
+    ...checks.map(({ id, holds, finding }) => `  ${holds ? 'holds' : 'FAILS'}  ${id.padEnd(9)} ${plainText(finding)}`),
     `Shown with their consent (${sample.length}):`,
     ...sample.flatMap(({ subject, covered, finding, recordHash, row }) => [
       `  ${covered ? 'covered' : 'NOT COVERED'}  ${subject}`,
-      `           record ${recordHash}; ${finding}`,
-      ...(row === undefined ? [] : [`           ${JSON.stringify(row)}`]),
+      `           record ${recordHash}; ${plainText(finding)}`,
+      ...(row === undefined ? [] : [`           ${plainText(JSON.stringify(row))}`]),
     ]),
-    `Opened for “${opened.for}”: ${opened.files.join(', ')}; ${opened.records} records in the clear, ${opened.ofEndedConsent} of them of customers whose consent has ended since.`,
+    `Opened for “${plainText(opened.for)}”: ${plainText(opened.files.join(', '))}; ${opened.records} records in the clear, ${opened.ofEndedConsent} of them of customers whose consent has ended since.`,
     checksFailed === 0
       ? 'The dealer’s payload came out byte for byte.'
       : `${checksFailed} of ${checks.length} checks fail.`,

@@ -113,6 +113,18 @@ function createLayer({ type, name, options }: Layer, zeros: unknown): KerasLayer
   return factory(config) as KerasLayer;
 }
 
+/** TensorFlow.js fails at others, half-way through a step or only when scoring. */
+const ALONG_THE_LAST = new Set(['BatchNormalization', 'Softmax']);
+
+function requireLastAxis({ type, name, options }: Layer, shape: tfl.Shape = []): void {
+  const axes = [options.axis ?? -1].flat();
+  const last = axes.length === 1 && (axes[0] === -1 || axes[0] === shape.length - 1);
+  if (ALONG_THE_LAST.has(type) && !last)
+    throw untrainable(
+      `${type} ${name}: axis ${axes.join(', ')} of [rows, ${shape.slice(1).join(', ')}]: only the last axis, -1, is computed: Permute before and after it`,
+    );
+}
+
 function connect(layer: KerasLayer, type: string, inputs: readonly tfl.SymbolicTensor[]): tfl.SymbolicTensor {
   const [only, second] = inputs;
   if (RECURRENT.has(type) && (only?.shape[1] ?? 0) > MAX_STEPS)
@@ -152,11 +164,9 @@ function build({ input, columns, layers: list }: Topology, zeros: unknown): Map<
     const { name, type, inputs } = description;
     const layer = createLayer(description, zeros);
     built.set(name, { layer, inputs });
-    const output = connect(
-      layer,
-      type,
-      inputs.flatMap((from) => outputs.get(from) ?? []),
-    );
+    const given = inputs.flatMap((from) => outputs.get(from) ?? []);
+    requireLastAxis(description, given[0]?.shape);
+    const output = connect(layer, type, given);
     outputs.set(name, output);
     values += output.shape.reduce((a: number, b) => a * (b ?? 1), 1);
     if (!(values <= MAX_ROW_VALUES))

@@ -1,10 +1,10 @@
 // The options of one Keras layer: what is read, what may be there without saying anything, and what is refused.
-import { LAYER_ACTIVATIONS, type LayerRule, type OptionKind } from './layer-rules.ts';
+import { ACTIVATION_ALIASES, LAYER_ACTIVATIONS, type LayerRule, type OptionKind } from './layer-rules.ts';
 import { fault, isObject, type Json, objectOf } from './topology-json.ts';
 
 export type OptionValue = number | boolean | string | readonly (number | null)[];
 
-/** By Keras's own name; those left out are TensorFlow.js's default, which is Keras's but for a gate's hard_sigmoid. */
+/** By Keras 2's names; of those left out, TensorFlow.js's default is Keras's, too. */
 export type LayerOptions = Readonly<Record<string, OptionValue>>;
 
 const MAX_SIZE = 65_536;
@@ -21,6 +21,7 @@ const FITS: Record<OptionKind, (value: unknown) => boolean> = {
     (Array.isArray(value) &&
       value.length <= 8 &&
       value.every((part) => part === null || part === -1 || part === 0 || isSize(part))),
+  shape: (value) => Array.isArray(value) && value.length >= 1 && value.length <= 8 && value.every(isSize),
   axis: (value) => isAxis(value) || (Array.isArray(value) && value.length <= 8 && value.every(isAxis)),
   number: (value) => typeof value === 'number',
   rate: (value) => typeof value === 'number' && value >= 0 && value < 1,
@@ -34,6 +35,7 @@ const FITS: Record<OptionKind, (value: unknown) => boolean> = {
 const WORDS: Record<OptionKind, string> = {
   size: `a whole number from 1 to ${MAX_SIZE}`,
   sizes: 'a whole number, or up to 8 of them',
+  shape: 'up to 8 whole numbers over 0, none of them -1 or null',
   axis: 'an axis, or a list of axes',
   number: 'a number',
   rate: 'a number from 0, under 1',
@@ -44,8 +46,16 @@ const WORDS: Record<OptionKind, string> = {
   word: 'same or valid, or channels_last',
 };
 
-/** Keras's bookkeeping: it changes nothing that is computed here. */
-const IDLE = new Set(['name', 'seed', 'batch_input_shape', 'batch_shape', 'input_shape', 'use_cudnn']);
+/** Keras's bookkeeping: it changes nothing that is computed here. `renorm` itself is not read, so its momentum says nothing. */
+const IDLE = new Set([
+  'name',
+  'seed',
+  'batch_input_shape',
+  'batch_shape',
+  'input_shape',
+  'use_cudnn',
+  'renorm_momentum',
+]);
 
 /** Of these, 1 says nothing. */
 const FACTORS = new Set(['dilation_rate', 'groups']);
@@ -58,27 +68,60 @@ export function isUnsaid(key: string, value: unknown): boolean {
 
 const typeName = (value: unknown): unknown => (isObject(value) ? objectOf(value.config, 'dtype').name : value);
 
+/** Keras's other names for options and activations, as ours. @throws TopologyFault */
+function translated(rule: LayerRule, where: string, config: Json): Json {
+  const ours = new Map<string, unknown>(Object.entries(rule.defaults));
+  for (const [key, value] of Object.entries(config)) {
+    const name = Object.hasOwn(rule.renamed, key) ? String(rule.renamed[key]) : key;
+    if (name !== key && config[name] !== undefined) throw fault(`${where}: ${key} and ${name} are the same: give one`);
+    const known = rule.options[name] === 'activation' ? ACTIVATION_ALIASES.get(String(value)) : undefined;
+    if (value !== null || !ours.has(name)) ours.set(name, known ?? value);
+  }
+  return Object.fromEntries(ours);
+}
+
+function requireOnly(rule: LayerRule, where: string, config: Json): void {
+  for (const [key, { value, why, aloud }] of Object.entries(rule.only)) {
+    const said = config[key] ?? (aloud ? undefined : value);
+    if (said !== value) throw fault(`${where}: ${key} must be ${value}: ${why}`);
+  }
+}
+
+function misfit(key: string, value: unknown, kind: OptionKind): string {
+  const shown = typeof value === 'string' ? ` ${value.slice(0, 32)}` : '';
+  const hint = kind === 'activation' ? ', or use a layer of its own, such as LeakyReLU' : '';
+  return `${key}${shown} does not fit: give ${WORDS[kind]}${hint}`;
+}
+
+/** Of an option that no rule of the layer's names. @throws TopologyFault */
+function requireIdle(where: string, key: string, value: unknown): void {
+  if (key === 'dtype') {
+    if (typeName(value) !== 'float32') throw fault(`${where}: only float32 is trained: give dtype float32`);
+  } else if (key === 'trainable') {
+    if (value !== true) throw fault(`${where}: a frozen layer would keep its random start: give trainable true`);
+  } else if (key.endsWith('_regularizer')) {
+    if (value !== null) throw fault(`${where}: ${key} is not read: give null, and use the task’s model.l2`);
+  } else if (!IDLE.has(key) && !key.endsWith('_initializer') && !isUnsaid(key, value)) {
+    throw fault(`${where}: the option ${key} is not read: leave it out`);
+  }
+}
+
 /**
  * What a layer's config says, by its rule.
  * @throws TopologyFault for what would be computed otherwise than its author meant
  */
 export function optionsOf(type: string, rule: LayerRule, name: string, config: Json): LayerOptions {
+  const where = `${type} ${name}`;
+  requireOnly(rule, where, config);
   const said: Record<string, OptionValue> = {};
-  for (const [key, value] of Object.entries(config)) {
+  for (const [key, value] of Object.entries(translated(rule, where, config))) {
+    if (Object.hasOwn(rule.only, key)) continue;
     const kind = Object.hasOwn(rule.options, key) ? rule.options[key] : undefined;
-    if (kind !== undefined) {
-      if (value === null) continue;
-      if (!FITS[kind](value)) throw fault(`${type} ${name}: ${key} does not fit: give ${WORDS[kind]}`);
+    if (kind === undefined) {
+      requireIdle(where, key, value);
+    } else if (value !== null) {
+      if (!FITS[kind](value)) throw fault(`${where}: ${misfit(key, value, kind)}`);
       said[key] = value as OptionValue;
-    } else if (key === 'dtype') {
-      if (typeName(value) !== 'float32') throw fault(`${type} ${name}: only float32 is trained: give dtype float32`);
-    } else if (key === 'trainable') {
-      if (value !== true)
-        throw fault(`${type} ${name}: a frozen layer would keep its random start: give trainable true`);
-    } else if (/_(regularizer|constraint)$/.test(key)) {
-      if (value !== null) throw fault(`${type} ${name}: ${key} is not read: give null, and use the task’s model.l2`);
-    } else if (!IDLE.has(key) && !key.endsWith('_initializer') && !isUnsaid(key, value)) {
-      throw fault(`${type} ${name}: the option ${key} is not read: leave it out`);
     }
   }
   return said;

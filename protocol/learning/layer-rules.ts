@@ -6,6 +6,8 @@ export type OptionKind =
   | 'size'
   /** whole numbers or null, at most 8: a shape, a padding */
   | 'sizes'
+  /** whole numbers from 1, at most 8: nothing left open */
+  | 'shape'
   /** one whole number or a short list, negative ones too: axes */
   | 'axis'
   | 'number'
@@ -20,12 +22,26 @@ export type OptionKind =
   /** as Keras spells it: `same`, `valid`, `channels_last` */
   | 'word';
 
+/** The one value of an option that is computed here as Keras means it. */
+export interface Only {
+  readonly value: boolean | number;
+  /** What to do instead, or why not. */
+  readonly why: string;
+  /** Keras's default is another, so it must be said. */
+  readonly aloud?: true;
+}
+
 export interface LayerRule {
   /** By Keras's own name; other options of a layer must say nothing: null or false. */
   readonly options: Readonly<Record<string, OptionKind>>;
   /** Options of its weights' initialisers, which the federation replaces by its own. */
   readonly initializers: readonly string[];
   readonly inputs: 'one' | 'many';
+  /** What Keras takes for granted and TensorFlow.js does not. */
+  readonly defaults: Readonly<Record<string, number | string>>;
+  /** Keras 3's name of an option, and Keras 2's, which is used here. */
+  readonly renamed: Readonly<Record<string, string>>;
+  readonly only: Readonly<Record<string, Only>>;
   /** The kernel that its gradient needs and wasm lacks. */
   readonly missingOnWasm?: string;
   /** The kernel whose result on wasm is wrong: found by comparing with cpu, and cpu with finite differences. */
@@ -36,6 +52,9 @@ const rule = (options: LayerRule['options'] = {}, more: Partial<LayerRule> = {})
   options,
   initializers: [],
   inputs: 'one',
+  defaults: {},
+  renamed: {},
+  only: {},
   ...more,
 });
 
@@ -59,33 +78,60 @@ const RECURRENT = {
   go_backwards: 'flag',
   implementation: 'size',
 } as const;
-const RECURRENT_WEIGHTS = { initializers: [...KERNEL.initializers, 'recurrent_initializer'] };
+const UNSEEDED_DROPOUT = { value: 0, why: 'its masks are drawn unseeded: put a Dropout layer before or behind' };
+const LOOP = {
+  initializers: [...KERNEL.initializers, 'recurrent_initializer'],
+  only: { dropout: UNSEEDED_DROPOUT, recurrent_dropout: UNSEEDED_DROPOUT },
+};
+const GATED = { ...LOOP, defaults: { recurrent_activation: 'sigmoid' } };
+const RESET = {
+  value: false,
+  why: 'TensorFlow.js has no other GRU: make it with reset_after=False',
+  aloud: true,
+} as const;
+const SLOPE = { value: 0, why: 'use LeakyReLU' };
+const whole = (layer: string) => ({ value: true, why: `TensorFlow.js cannot train ${layer} without it` });
 const MERGE = { inputs: 'many' } as const;
 
 /** Each trains on the wasm backend unless it says otherwise: a test runs all of them on every backend, and compares. */
 export const LAYER_RULES: ReadonlyMap<string, LayerRule> = new Map([
   ['Dense', rule({ units: 'size', activation: 'activation', use_bias: 'flag' }, KERNEL)],
   ['Activation', rule({ activation: 'activation' })],
-  ['ReLU', rule({ max_value: 'number' })],
-  ['LeakyReLU', rule({ alpha: 'number' })],
-  ['ELU', rule({ alpha: 'number' })],
+  [
+    'ReLU',
+    rule(
+      { max_value: 'number' },
+      { only: { negative_slope: SLOPE, threshold: { value: 0, why: 'use a Dense layer’s bias' } } },
+    ),
+  ],
+  ['LeakyReLU', rule({ alpha: 'number' }, { renamed: { negative_slope: 'alpha' } })],
+  ['ELU', rule({}, { only: { alpha: { value: 1, why: 'TensorFlow.js has no other' } } })],
   ['PReLU', rule({ shared_axes: 'axis' }, { initializers: ['alpha_initializer'] })],
-  ['Softmax', rule({ axis: 'axis' })],
+  ['Softmax', rule({ axis: 'axis' }, { defaults: { axis: -1 } })],
   ['Dropout', rule({ rate: 'rate', noise_shape: 'sizes' })],
   ['SpatialDropout1D', rule({ rate: 'rate' })],
   [
     'BatchNormalization',
     rule(
-      { axis: 'axis', momentum: 'share', epsilon: 'positive', center: 'flag', scale: 'flag' },
-      { initializers: [...NORMAL, 'moving_mean_initializer', 'moving_variance_initializer'] },
+      { axis: 'axis', momentum: 'share', epsilon: 'positive' },
+      {
+        initializers: [...NORMAL, 'moving_mean_initializer', 'moving_variance_initializer'],
+        only: { center: whole('BatchNormalization'), scale: whole('BatchNormalization') },
+      },
     ),
   ],
   [
     'LayerNormalization',
-    rule({ axis: 'axis', epsilon: 'positive', center: 'flag', scale: 'flag' }, { initializers: NORMAL }),
+    rule(
+      { axis: 'axis', epsilon: 'positive' },
+      {
+        initializers: NORMAL,
+        only: { center: whole('LayerNormalization'), scale: whole('LayerNormalization') },
+      },
+    ),
   ],
   ['Flatten', rule({ data_format: 'word' })],
-  ['Reshape', rule({ target_shape: 'sizes' })],
+  ['Reshape', rule({ target_shape: 'shape' })],
   ['Permute', rule({ dims: 'sizes' })],
   ['RepeatVector', rule({ n: 'size' })],
   ['Rescaling', rule({ scale: 'number', offset: 'number' })],
@@ -103,9 +149,9 @@ export const LAYER_RULES: ReadonlyMap<string, LayerRule> = new Map([
   ['GlobalAveragePooling1D', rule({ data_format: 'word' })],
   ['GlobalMaxPooling2D', rule({ data_format: 'word' })],
   ['GlobalAveragePooling2D', rule({ data_format: 'word' })],
-  ['SimpleRNN', rule(RECURRENT, RECURRENT_WEIGHTS)],
-  ['GRU', rule(RECURRENT, RECURRENT_WEIGHTS)],
-  ['LSTM', rule({ ...RECURRENT, unit_forget_bias: 'flag' }, RECURRENT_WEIGHTS)],
+  ['SimpleRNN', rule(RECURRENT, LOOP)],
+  ['GRU', rule(RECURRENT, { ...GATED, only: { ...LOOP.only, reset_after: RESET } })],
+  ['LSTM', rule({ ...RECURRENT, unit_forget_bias: 'flag' }, GATED)],
   ['Conv1D', rule({ ...CONVOLUTION, filters: 'size' }, { ...KERNEL, missingOnWasm: 'Conv2DBackpropFilter' })],
   ['Conv2D', rule({ ...CONVOLUTION, filters: 'size' }, { ...KERNEL, missingOnWasm: 'Conv2DBackpropFilter' })],
   [
@@ -122,6 +168,8 @@ export const LAYER_RULES: ReadonlyMap<string, LayerRule> = new Map([
 
 const UNSEEDED = 'it draws from an unseeded generator, so no round could be replayed: use Dropout';
 const NESTED = 'layers inside layers are not read: use the layer itself';
+/** Keras writes it for `x + y` or `keras.ops.relu(x)`. */
+export const OPERATION = 'it is an operation on tensors, not a layer: use a layer, such as Add, Multiply or Activation';
 const EINSUM = 'Einsum has no gradient in TensorFlow.js: use Dense';
 
 /** Of layers that people will try: the reason, and what to use instead. */
@@ -142,13 +190,17 @@ export const REFUSED_LAYERS: ReadonlyMap<string, string> = new Map([
   ['Functional', 'a model inside a model is not read: name its layers one by one'],
   ['Model', 'a model inside a model is not read: name its layers one by one'],
   ['Lambda', 'it is code, and no code is run from a task: use layers'],
-  ['TFOpLambda', 'it is code, and no code is run from a task: use layers'],
+  ['TFOpLambda', OPERATION],
+  ['SlicingOpLambda', OPERATION],
   ['EinsumDense', EINSUM],
   ['MultiHeadAttention', EINSUM],
   ['Normalization', 'its constants come from data: scale columns in the data contract'],
 ]);
 
-/** As Keras spells them. */
+/** One and the same function under another name. */
+export const ACTIVATION_ALIASES: ReadonlyMap<string, string> = new Map([['silu', 'swish']]);
+
+/** As Keras 2 spells them. */
 export const LAYER_ACTIVATIONS: ReadonlySet<string> = new Set([
   'elu',
   'gelu',

@@ -1,6 +1,6 @@
 // Reads the `modelTopology` of a Keras model (Keras 2, Keras 3, TensorFlow.js) into a plain list of layers. Nothing of it is run.
 import { isSize, isUnsaid, type LayerOptions, optionsOf } from './layer-options.ts';
-import { LAYER_RULES, type LayerRule, REFUSED_LAYERS } from './layer-rules.ts';
+import { LAYER_RULES, type LayerRule, OPERATION, REFUSED_LAYERS } from './layer-rules.ts';
 import { fault, isObject, type Json, listOf, objectOf, TopologyFault } from './topology-json.ts';
 
 export interface Layer {
@@ -34,19 +34,30 @@ function columnsOf(config: Json): number {
   const shape = config.batch_input_shape ?? config.batch_shape;
   const [rows, columns, ...more] = Array.isArray(shape) ? shape : [];
   if (rows !== null || !isSize(columns) || more.length > 0)
-    throw fault('the input is a row of the contract’s columns: give it the shape [null, columns]');
+    throw fault(
+      'the input is a row of the contract’s columns: give it the shape [null, columns], in Keras by keras.Input([columns])',
+    );
   return columns;
 }
 
-function ruleOf(type: unknown): readonly [string, LayerRule] {
-  const name = String(type).slice(0, 64);
-  const found = LAYER_RULES.get(name);
+/** Where Keras's own layers are from. Anyone's class can be called Dense, and `x + y` is written as an Add of another module. */
+const KERAS_LAYERS = /^(tf_)?keras\.(src\.)?(layers|engine)\b/;
+
+function ruleOf({ class_name, module, registered_name }: Json): readonly [string, LayerRule] {
+  const name = String(class_name).slice(0, 64);
+  if (typeof module === 'string' && /\bops\b/.test(module)) throw fault(`layer ${name}: ${OPERATION}`);
+  const foreign =
+    (typeof module === 'string' && !KERAS_LAYERS.test(module)) || String(registered_name ?? '').includes('>');
+  const found = foreign ? undefined : LAYER_RULES.get(name);
   if (found) return [name, found];
-  throw fault(`layer ${name}: ${REFUSED_LAYERS.get(name) ?? 'it is not known here: see docs/models.md'}`);
+  const reason = REFUSED_LAYERS.get(name) ?? 'it is not known here: see docs/models.md';
+  throw fault(
+    `layer ${name}: ${foreign && LAYER_RULES.has(name) ? 'it is not Keras’s own layer of that name' : reason}`,
+  );
 }
 
 function readLayer(entry: Json, inputs: readonly string[]): Layer {
-  const [type, rule] = ruleOf(entry.class_name);
+  const [type, rule] = ruleOf(entry);
   const config = objectOf(entry.config, `config of ${type}`);
   const name = nameOf(config.name);
   const fits = rule.inputs === 'one' ? inputs.length === 1 : inputs.length > 1;
@@ -119,12 +130,26 @@ function readFunctional(config: Json): Topology {
       if (name !== input || columns !== undefined) throw fault(`input ${name}: a task has one input`);
       columns = columnsOf(layerConfig);
     } else {
+      ruleOf(entry); // first of all: what is no layer has strange calls
       layers.push(readLayer(entry, inboundOf(name, entry.inbound_nodes)));
     }
   }
   if (columns === undefined) throw fault('no InputLayer is the input');
   if (layers.at(-1)?.name !== output) throw fault(`${output} is the output: name it last`);
   return { input, columns, layers };
+}
+
+const isKeras3Input = (value: unknown): boolean =>
+  isObject(value) && value.class_name === 'InputLayer' && isObject(value.config) && 'batch_shape' in value.config;
+
+/** Of the activations that are known here, Keras 3 has made one another function: relu6(x + 3) / 6, not 0.2·x + 0.5. */
+function checkActivations({ layers }: Topology, entries: unknown): void {
+  if (!Array.isArray(entries) || !entries.some(isKeras3Input)) return;
+  const changed = layers.find(({ options }) =>
+    [options.activation, options.recurrent_activation].includes('hard_sigmoid'),
+  );
+  if (changed)
+    throw fault(`${changed.type} ${changed.name}: hard_sigmoid of Keras 3 is not that of Keras 2: use sigmoid`);
 }
 
 /** Names are unique, inputs come earlier, and every layer but the last leads somewhere. */
@@ -155,6 +180,7 @@ function readTopology(json: Json): Topology {
     throw fault('is not the modelTopology of a model.json: class_name must be Sequential or Functional');
   const topology = functional ? readFunctional(objectOf(top.config, 'config')) : readSequential(top.config);
   checkGraph(topology);
+  checkActivations(topology, isObject(top.config) ? top.config.layers : undefined);
   return topology;
 }
 

@@ -46,8 +46,9 @@ function logsBetween(from: number, to: number) {
   return Array.from({ length: to - from + 1 }, (_, i) => {
     const dealer = `0x${(from + i).toString(16).padStart(40, '0')}`;
     const { topics, data } = abi.encodeEventLog('DealerRegistered', [dealer]);
-    const transactionHash = `0x${'22'.repeat(32)}`;
-    return { address: ADDRESS, topics, data, blockNumber: quantity(from + i), logIndex: '0x0', transactionHash };
+    const [blockHash, transactionHash] = [`0x${'33'.repeat(32)}`, `0x${'22'.repeat(32)}`];
+    const place = { blockNumber: quantity(from + i), blockHash, logIndex: '0x0', transactionHash };
+    return { address: ADDRESS, topics, data, ...place };
   });
 }
 
@@ -86,6 +87,12 @@ describe('logs', () => {
   ])('%s is not taken for logs', async (_, result) => {
     const { url } = await endpoint(() => ({ result }));
     const read = () => readLogs(createReader(url), { address: [ADDRESS], fromBlock: 0, toBlock: 1 });
+    expect(await codeOf(read)).toBe('CHAIN_WRONG');
+  });
+
+  test('a log of a block that was not asked for is none of the answer', async () => {
+    const { url } = await endpoint(() => ({ result: logsBetween(9, 9) }));
+    const read = () => readLogs(createReader(url), { address: [ADDRESS], fromBlock: 0, toBlock: 8 });
     expect(await codeOf(read)).toBe('CHAIN_WRONG');
   });
 

@@ -24,7 +24,7 @@ afterAll(() => rm(dir, { recursive: true, force: true }));
 async function judge(text: string, expected?: `0x${string}`) {
   const path = join(dir, 'report');
   await writeFile(path, text);
-  return judgeReport(await readReportFile(path), expected);
+  return judgeReport(await readReportFile(path), expected, ['01']);
 }
 
 test('the schema knows every field of a report, and none more', () => {
@@ -98,6 +98,33 @@ const FORGERIES: readonly (readonly [string, string, RegExp])[] = [
   ['something added to the page', edited('</main>', '<p>All is well.</p></main>'), /✗ the page is not the one/],
   ['a style that hides', edited('</style>', '.fail{display:none}</style>'), /✗ the page is not the one/],
 ];
+
+describe('signed, and not what an audit writes', () => {
+  const check = checkReport('01', { note: 'a note' });
+  test.each([
+    ['nothing checked at all', { checks: [], checksRun: 0 }, /without check 01/],
+    ['a failed check and an all-clear', { checks: [{ ...check, verdict: 'fail', failed: 1 }] }, /1 checks do not hold/],
+    ['a check that holds and looked at nothing', { checks: [{ ...check, checked: 0 }] }, /own figures/],
+    ['a check that holds with something undecided', { checks: [{ ...check, inconclusive: 1 }] }, /own figures/],
+    ['one check, counted as eighteen', { checksRun: 18 }, /speaks of 18/],
+    ['the same check twice', { checks: [check, check], checksRun: 2 }, /a check twice/],
+    ['a promise kept on no check', { promises: goodReport.promises.map((p) => ({ ...p, verdict: 'fail' })) }, /P3 is/],
+  ] as const)('%s', async (_, change, said) => {
+    const report = { ...goodReport, ...change } as typeof goodReport;
+    const { holds, text } = await judge(reportPage(signReport(report, auditor.privateKey)), auditor.address);
+    expect(text).toContain('✓ the page shows this report');
+    expect(text).toMatch(said);
+    expect(holds).toBe(false);
+  });
+
+  test('a report of fewer checks than this version runs', async () => {
+    const path = join(dir, 'few');
+    await writeFile(path, reportPage(signed));
+    const { holds, text } = judgeReport(await readReportFile(path), auditor.address);
+    expect(text).toContain('✗ contradicts itself: a report without check 02, 03');
+    expect(holds).toBe(false);
+  });
+});
 
 describe('forgeries', () => {
   test.each(FORGERIES)('%s', async (_, text, said) => {

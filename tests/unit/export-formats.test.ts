@@ -117,7 +117,7 @@ const WINDOWS = { pool_size: 2, strides: 1 };
 const cube = layer('Reshape', 'cube', { target_shape: [3, 2, 2] });
 const ONLY_TFJS: Readonly<Record<string, Record<string, unknown>>> = {
   SimpleRNN: onto(grid, layer('SimpleRNN', 'loop', { units: 3 })),
-  GRU: onto(grid, layer('GRU', 'loop', { units: 3 })),
+  GRU: onto(grid, layer('GRU', 'loop', { units: 3, reset_after: false })),
   LSTM: onto(grid, layer('LSTM', 'loop', { units: 3, return_sequences: true }), flat),
   Conv1D: onto(grid, layer('Conv1D', 'slide', { filters: 2, kernel_size: [2], padding: 'same' }), flat),
   Conv2D: onto(cube, layer('Conv2D', 'slide', { filters: 2, kernel_size: [2, 1] }), flat),

@@ -242,10 +242,10 @@ describe('a task', () => {
     ],
     [
       'an option that would be ignored',
-      sequential(F, [layer('GRU', 'one', { units: 2, reset_after: true }), score]),
+      sequential(F, [layer('GRU', 'one', { units: 2, reset_after: false, stateful: true }), score]),
       {},
       'model.topology',
-      /reset_after is not read/,
+      /stateful is not read/,
     ],
     [
       'half precision',
@@ -259,7 +259,7 @@ describe('a task', () => {
       sequential(F, [dense('one', 4, 'constructor'), score]),
       {},
       'model.topology',
-      /activation does not fit: give one of elu, /,
+      /activation constructor does not fit: give one of elu, /,
     ],
     [
       'a head of two units',
@@ -365,7 +365,11 @@ describe('a hostile topology', () => {
     ],
     [
       'a walk of many steps',
-      sequential(300, [layer('Reshape', 'one', { target_shape: [300, 1] }), layer('GRU', 'two', { units: 1 }), score]),
+      sequential(300, [
+        layer('Reshape', 'one', { target_shape: [300, 1] }),
+        layer('GRU', 'two', { units: 1, reset_after: false }),
+        score,
+      ]),
       /300 steps/,
     ],
     [

@@ -56,9 +56,7 @@ const layerJson = ({ type, name, options, inputs }: Layer) => ({
 
 /** Said aloud where Python's Keras takes something else for granted than TensorFlow.js, which trained it. */
 const ALOUD: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  GRU: { recurrent_activation: 'hard_sigmoid', reset_after: false },
-  LSTM: { recurrent_activation: 'hard_sigmoid' },
-  Softmax: { axis: -1 },
+  GRU: { reset_after: false },
 };
 
 /** TensorFlow.js wants the one axis of Keras 3's list as a number. */

@@ -6,6 +6,7 @@ import { ENTRY_FAULTS } from './faults-entries.ts';
 import { FAULTS as INSIDER_FAULTS } from './faults-insiders.ts';
 import { KEY_FAULTS } from './faults-keys.ts';
 import { LINEAGE_FAULTS } from './faults-lineage.ts';
+import { OMISSION_FAULTS } from './faults-omission.ts';
 import { ROUND_FAULTS } from './faults-round.ts';
 import { SHARING_FAULTS } from './faults-sharing.ts';
 import { TOLD } from './told-insiders.ts';
@@ -19,6 +20,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   ...SHARING_FAULTS,
   ...ROUND_FAULTS,
   ...LINEAGE_FAULTS,
+  ...OMISSION_FAULTS,
 ];
 
 export interface Insiders {

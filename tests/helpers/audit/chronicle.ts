@@ -1,6 +1,7 @@
 // Writes a history as the contracts would: one event per block, and the transcript beside it.
 import { computeAddress } from 'ethers';
 import type { Deployment, EventName, EventOf, History, Place } from '../../../auditor/history.ts';
+import { standingOf } from '../../../auditor/standing.ts';
 import {
   concatBytes,
   fromHex,
@@ -119,9 +120,9 @@ export function memoryChronicle(
       return seed;
     },
     nowSeconds: async () => FIRST_BLOCK_SECONDS + SECONDS_PER_BLOCK * block,
-    evidence: () => ({
-      history: { deployment, events, headBlock: block - 1, ...(predecessor && { predecessor }) },
-      files: transcript.files,
-    }),
+    evidence: () => {
+      const history = { deployment, events, headBlock: block - 1, ...(predecessor && { predecessor }) };
+      return { history: { ...history, standing: standingOf(history) }, files: transcript.files };
+    },
   };
 }
