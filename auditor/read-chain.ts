@@ -41,7 +41,8 @@ async function readLine(
   { fromBlock, headBlock }: { readonly fromBlock: number; readonly headBlock: number },
   later: readonly Hex[] = [],
 ): Promise<History> {
-  const block = quantity(headBlock);
+  // of those before it only what cannot change is asked
+  const block = later.length === 0 ? quantity(headBlock) : 'latest';
   const found = await viewFederation(reader, federation, block);
   const deployment: Deployment = { ...found, code: await readCode(reader, found, block) };
   // asked before the logs are read: an endpoint may forget what stood at a block once it is some minutes old

@@ -65,9 +65,7 @@ export async function readReplayChain(
   const epochs = events.flatMap((event) =>
     event.name === 'Anchored' && event.fields.root === commit.anchoredRoot ? [Number(event.fields.epoch)] : [],
   );
-  const selection = events.findLast(
-    (event) => event.name === 'SelectionAdmitted' && event.fields.requirementKey === round.requirementKey,
-  );
+  const selection = selectionBefore(committed, events, round.requirementKey);
   const [ended] = [...(await of('SetFinalised')), ...(await of('RoundFailed'))];
   return {
     ...{ chainId, federation: at.federation, ledger, round, commit },
@@ -75,6 +73,20 @@ export async function readReplayChain(
     selected: new Set(selection === undefined ? [] : await selectedBy(reader, registry, selection)),
     receipts: await readReceiptChain(rpcUrl, { ...at, epochs: epochs.flatMap((epoch) => [epoch, epoch + 1]) }),
   };
+}
+
+/** What a dealer selects after its commit, in the same block, is not what it committed under. @param events in order */
+export function selectionBefore(
+  committed: Pick<LoggedEvent, 'block' | 'logIndex'>,
+  events: readonly LoggedEvent[],
+  requirementKey: Hex,
+): LoggedEvent | undefined {
+  return events.findLast(
+    ({ name, fields, block, logIndex }) =>
+      name === 'SelectionAdmitted' &&
+      fields.requirementKey === requirementKey &&
+      (block < committed.block || (block === committed.block && logIndex < committed.logIndex)),
+  );
 }
 
 /**

@@ -41,7 +41,7 @@ function columnsOf(config: Json): number {
 }
 
 /** Where Keras's own layers are from. Anyone's class can be called Dense, and `x + y` is written as an Add of another module. */
-const KERAS_LAYERS = /^(tf_)?keras\.(src\.)?(layers|engine)\b/;
+const KERAS_LAYERS = /^(tf_)?keras\.(src\.)?layers\b/;
 
 function ruleOf({ class_name, module, registered_name }: Json): readonly [string, LayerRule] {
   const name = String(class_name).slice(0, 64);

@@ -13,6 +13,7 @@ import { type EmbeddedChain, startEmbeddedChain } from '../../engines/chain/embe
 import { writeFileAtomic } from '../../kit/files.ts';
 import { chainChronicle } from '../helpers/audit/chain-chronicle.ts';
 import type { Chronicle } from '../helpers/audit/chronicle.ts';
+import { type Lie, lyingEndpoint } from '../helpers/audit/lying-endpoint.ts';
 import { syntheticFederation, TRAPDOOR, writeHistory } from '../helpers/audit/synthetic-federation.ts';
 
 let out: string;
@@ -73,6 +74,56 @@ describe('reading the chain', () => {
     await expect(readHistory(chain.rpcUrl, chronicle.deployment.registry)).rejects.toThrow();
     await expect(readHistory(chain.rpcUrl, `0x${'11'.repeat(20)}`)).rejects.toThrow('CHAIN_WRONG');
   });
+});
+
+describe('an endpoint that tells two stories', () => {
+  async function through(lie: Lie) {
+    const { url, close } = await lyingEndpoint(chain.rpcUrl, lie);
+    const { federation } = chronicle.deployment;
+    try {
+      return await audit('--rpc', url, '--federation', federation, '--bundle', join(out, 'bundle'));
+    } finally {
+      await close();
+    }
+  }
+
+  test.each([
+    ['the last log', -1],
+    ['the logs of the last round', -9],
+  ])('leaves out %s: check 03 misses it', async (_, end) => {
+    const { text, exitCode } = await through((method, result) =>
+      method === 'eth_getLogs' ? (result as unknown[]).slice(0, end) : result,
+    );
+    expect(text).toMatch(/✗ 03 /);
+    expect(text).toContain('against the contracts’ answer');
+    expect(exitCode).toBe(1);
+  });
+
+  test('another branch behind the same address: an error, and no verdict', async () => {
+    const other = `0x${'77'.repeat(32)}`;
+    const replaced = (method: string, result: unknown) =>
+      method === 'eth_getBlockByNumber' ? { ...(result as object), hash: other } : result;
+    await expect(through(replaced)).rejects.toThrow('not of one branch');
+    const moved = (method: string, result: unknown) =>
+      method === 'eth_getTransactionByHash' ? { ...(result as object), blockHash: other } : result;
+    await expect(through(moved)).rejects.toThrow('not of one branch');
+  });
+
+  test('a last block that is replaced while the chain is read: an error, and no verdict', async () => {
+    let asked = 0;
+    const head = `0x${(await headOf()).toString(16)}`;
+    await expect(
+      through((method, result, [block]) =>
+        method === 'eth_getBlockByNumber' && block === head && asked++ > 0
+          ? { ...(result as object), hash: `0x${'77'.repeat(32)}` }
+          : result,
+      ),
+    ).rejects.toThrow('CHAIN_WRONG');
+  });
+
+  async function headOf(): Promise<number> {
+    return (await readHistory(chain.rpcUrl, chronicle.deployment.federation)).headBlock;
+  }
 });
 
 describe('the command line', () => {

@@ -59,14 +59,30 @@ describe('an honest succession', () => {
       const checks = CHECKS.filter(({ id }) => id === '18');
       return (await verify(await evidenceOf({ history, files: honest.files }), undefined, checks)).checks[0]?.note;
     };
+    const { federation } = predecessor().deployment;
     expect(await noteOf(honest.history)).toBe(
-      'deployment 2 of its line, 1 models and 0 forced withdrawals carried over',
+      `deployment 2 of its line, 1 models and 0 forced withdrawals carried over; not audited here: ${federation}`,
     );
     expect(await noteOf(predecessor())).toMatch(/^the first of its line; 0x\w{40} has carried it on since block \d+$/);
   });
 });
 
+describe('an endpoint that keeps something of the predecessor back', () => {
+  test.each(['Published', 'SetFinalised', 'RoundOpened'] as const)('%s of the last round', async (name) => {
+    const last = predecessor().events.findLast((event) => event.name === name);
+    const events = predecessor().events.filter((event) => event !== last);
+    expect((await broken(withEarlier(events), ['03']))[0]).toMatch(/rounds(:|, number 2)/);
+  });
+});
+
 describe('who names whom', () => {
+  test('a predecessor whose successor was named by another contract', async () => {
+    const events = predecessor().events.map((event) =>
+      event.name === 'SuccessorNamed' ? { ...event, at: { ...event.at, contract: stranger } } : event,
+    );
+    expect((await broken(withEarlier(events), ['18']))[0]).toMatch(/events of its own contracts/);
+  });
+
   test('a predecessor that named nobody', async () => {
     const events = predecessor().events.filter(({ name }) => name !== 'SuccessorNamed' && name !== 'Paused');
     expect((await broken(withEarlier(events), ['18']))[0]).toMatch(/successor.*had been named/);

@@ -3,8 +3,9 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { LoggedEvent } from '../../auditor/chain/logs.ts';
 import { auditReplay, type SiteAudit } from '../../auditor/replay-site/audit.ts';
-import type { ReplayChain } from '../../auditor/replay-site/on-chain.ts';
+import { type ReplayChain, selectionBefore } from '../../auditor/replay-site/on-chain.ts';
 import { type ReplayPackage, readPackage } from '../../auditor/replay-site/package.ts';
 import { type Hex, sha256, toHex } from '../../protocol/bytes.ts';
 import { requirementKey } from '../../protocol/consent/policy.ts';
@@ -21,6 +22,32 @@ const manifest: SignedManifest = {
   ...{ chainId: 1, federation: ADDRESS, dealer: ADDRESS, round: 1, attempt: 1, openedFor: 'a test' },
   ...{ openedAtSeconds: 1, endedSince: [], files: {}, signature: `0x${'11'.repeat(65)}` },
 };
+
+describe('the selection that a commit stood under', () => {
+  const at = (
+    name: 'SelectionAdmitted' | 'Anchored',
+    block: number,
+    logIndex: number,
+    requirementKey = HASH,
+  ): LoggedEvent => ({
+    ...{ name, block, logIndex, fields: { requirementKey }, address: ADDRESS, blockHash: HASH, transaction: HASH },
+  });
+  const committed = { block: 7, logIndex: 3 };
+
+  test('is the last one before it: not one that the dealer made after it in the same block, nor one of another requirement', () => {
+    const stood = at('SelectionAdmitted', 7, 1);
+    const events = [
+      at('SelectionAdmitted', 5, 0),
+      stood,
+      at('SelectionAdmitted', 7, 2, ADDRESS),
+      at('Anchored', 7, 2),
+      at('SelectionAdmitted', 7, 4),
+      at('SelectionAdmitted', 8, 0),
+    ];
+    expect(selectionBefore(committed, events, HASH)).toBe(stood);
+    expect(selectionBefore(committed, events.slice(4), HASH)).toBeUndefined();
+  });
+});
 
 describe('the requirement', () => {
   const key = requirementKey(requirementOfTask(task, contract));

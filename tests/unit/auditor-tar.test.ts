@@ -71,6 +71,16 @@ describe('an archive', () => {
     }
   });
 
+  test('with a name in two parts, which other readers put together, is none of a bundle', async () => {
+    await writeTar(tar, members());
+    const bytes = await readFile(tar);
+    bytes.write('elsewhere', 345, 'latin1');
+    const sum = bytes.subarray(0, 512).reduce((all, byte, i) => all + (i >= 148 && i < 156 ? 0x20 : byte), 0);
+    bytes.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+    await writeFile(tar, bytes);
+    await expect(tarFiles(tar)).rejects.toThrow('another name');
+  });
+
   test('with a flipped bit in a header is none', async () => {
     await writeTar(tar, members());
     const bytes = await readFile(tar);

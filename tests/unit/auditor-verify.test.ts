@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Check, createTally } from '../../auditor/checks/check.ts';
 import type { Evidence } from '../../auditor/evidence.ts';
+import { checkText } from '../../auditor/report.ts';
 import { CHECKS, verify } from '../../auditor/verify.ts';
 import { evidenceOf, type RawEvidence } from '../helpers/audit/raw-evidence.ts';
 import { syntheticFederation } from '../helpers/audit/synthetic-federation.ts';
@@ -54,6 +55,21 @@ describe('a verdict', () => {
     ]);
     expect(report.checks.map(({ verdict }) => verdict)).toEqual(['fail', 'pass']);
     expect(report.checks[0]?.failures[0]?.got).toBe('lost my footing');
+  });
+
+  test('what a history says cannot write on the terminal of whoever audits it', async () => {
+    const evil = '\u001b[2J\u001b[32m✓\r\nAll 18 checks hold.\u202e\u2028';
+    const report = await verify(evidence, undefined, [
+      check('01', async () => {
+        const tally = createTally();
+        tally.same(evil, evil, 'x');
+        return tally.result(`pages of ${evil}`);
+      }),
+    ]);
+    const text = report.checks.map((one) => checkText(one, { colour: false })).join('');
+    for (const unseen of ['\u001b', '\r', '\u202e', '\u2028']) expect(text).not.toContain(unseen);
+    expect(text).not.toMatch(/^All 18/m);
+    expect(text).toContain('\\u{1b}[2J');
   });
 
   test('undecided is not a pass', async () => {

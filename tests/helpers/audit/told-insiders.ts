@@ -19,7 +19,7 @@ import {
   vouchAs,
   withValue,
 } from './insider-lies.ts';
-import { flipped, theEvent } from './raw-evidence.ts';
+import { flipped, putBlob, theEvent } from './raw-evidence.ts';
 import { DEALERS, KEY_HOLDERS, THRESHOLD } from './synthetic-federation.ts';
 
 const offNote = (index: number, how: string, why: string): string =>
@@ -171,5 +171,23 @@ export const TOLD: readonly ToldInNote[] = [
     name: 'how many sealing keys there were',
     plant: () => undefined,
     note: () => `${KEY_HOLDERS.length + 1} sealing keys of ${KEY_HOLDERS.length} key-holders`,
+  },
+  {
+    toldBy: '04',
+    name: 'a sealing key that another key-holder had before',
+    plant: (raw) => {
+      const last = raw.history.events.findLast((event) => event.name === 'KeyRotated');
+      if (last?.name !== 'KeyRotated') throw new Error('no KeyRotated event');
+      const { publicKey } = theEvent(raw, 'KeyRotated', ({ keyHolder }) => keyHolder !== last.keyHolder);
+      const copied = { ...last, epoch: last.epoch + 1, publicKey };
+      raw.history = { ...raw.history, events: [...raw.history.events, copied] };
+    },
+    note: () => `had been that of ${holder(2).address} before`,
+  },
+  {
+    toldBy: '01',
+    name: 'a blob that no entry names',
+    plant: (raw) => void putBlob(raw, new TextEncoder().encode('of nobody')),
+    note: () => 'of them named by no entry',
   },
 ];
