@@ -33,7 +33,7 @@ describe('deployment', () => {
   test('a key from a ceremony is taken, and the four contracts know each other', async () => {
     const at = await deployOn(operator.client, 'ceremony');
     expect(new Set([at.federation, at.registry, at.ledger, at.verifier]).size).toBe(4);
-    expect(at.gasUsed).toBeLessThan(10_000_000);
+    expect(at.gasUsed).toBeLessThan(9_000_000);
     expect(await operator.registry.verifier()).toBe(world.at.verifier);
     expect(await operator.registry.federation()).toBe(world.at.federation);
     expect(await operator.ledger.federation()).toBe(world.at.federation);

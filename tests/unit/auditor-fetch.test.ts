@@ -1,4 +1,5 @@
 // Fetching a bundle from a server that breaks off, lies, or would fill the disk.
+import { statSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -109,17 +110,19 @@ describe('a whole bundle', () => {
 describe('a download that breaks off', () => {
   test('is continued where it stopped, and no byte comes twice', async () => {
     let cuts = 0;
+    const there: number[] = [];
     const misbehave = only(BIG, (_, request, response) => {
+      // what of the cut answer reached the disk is the connection's business; what is asked for next is not
+      there.push(statSync(join(bundle, 'partial', BIG.replace('/', '-')), { throwIfNoEntry: false })?.size ?? 0);
       if (++cuts > 3) return false;
       cutAfter(50_000, big, request, response);
       return true;
     });
     await fetchFrom(FILES, { misbehave });
-    // what the cut connection had not delivered yet is asked for again, and nothing else
-    const from = asked(BIG).map(([, range]) => Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0));
-    expect(from).toHaveLength(4);
-    expect(from).toEqual([...from].sort((a, b) => a - b));
-    expect(from.at(-1)).toBeGreaterThan(0);
+    const ranges = there.map((bytes) => (bytes > 0 ? `bytes=${bytes}-` : undefined));
+    expect(asked(BIG).map(([, range]) => range)).toEqual(ranges);
+    expect(there).toHaveLength(4);
+    expect(there.at(-1)).toBeGreaterThan(0);
     expect(await onDisk()).toEqual(HASHES);
   });
 
