@@ -14,7 +14,7 @@ export interface QapAtPoint {
 
 /** Rows beyond the constraints: one a public signal and one for the constant, so that the A polynomials are independent. */
 export function domainBitsOf(r1cs: R1cs): number {
-  return Math.ceil(Math.log2(r1cs.constraints + r1cs.publicSignals + 1));
+  return 32 - Math.clz32(r1cs.constraints + r1cs.publicSignals);
 }
 
 /** Values at `tau` of the Lagrange basis over the 2^bits-th roots of unity. */

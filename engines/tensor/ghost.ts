@@ -64,7 +64,7 @@ function ghostNorms(layers: readonly LayerSignals[], rows: number): Float64Array
 
 function squareOf(values: Float32Array, from: number, length: number): number {
   let sum = 0;
-  for (let i = from; i < from + length; i++) sum += (values[i] ?? 0) ** 2;
+  for (let i = from; i < from + length; i++) sum += (values[i] ?? 0) * (values[i] ?? 0);
   return sum;
 }
 

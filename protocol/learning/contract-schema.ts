@@ -12,6 +12,8 @@ const weight = z.number().describe('Of a column that is on; the rest are 0.');
 /** Of one field: enough for tens of thousands of codes. */
 const MAX_BUCKETS = 4_096;
 
+const boundsSchema = z.object({ minimum: z.number().optional(), maximum: z.number().optional() });
+
 /**
  * One map from a field to columns. Every constant is written in the contract and none comes from the data, so a map leaks
  * nothing about anybody and costs no privacy budget.
@@ -28,6 +30,8 @@ export const featureMapSchema = z.discriminatedUnion('map', [
     .refine(({ minimum, maximum }) => minimum === undefined || maximum === undefined || minimum < maximum, {
       path: ['maximum'],
       error: 'must be over minimum',
+      // also beside a fault of another key
+      when: ({ value }) => boundsSchema.safeParse(value).success,
     }),
   z.strictObject({
     map: z.literal('capped-scaled').describe('One column: min(value, cap) / scale.'),

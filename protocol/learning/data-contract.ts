@@ -11,6 +11,7 @@ import {
   type FeatureMap,
   type FieldRole,
 } from './contract-schema.ts';
+import { wholeField } from './field-sketch.ts';
 import { type Target, targetOfField } from './target.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -74,7 +75,7 @@ function toField(property: ContractProperty): Field {
 export function parseDataContract(source: string): DataContract {
   const document = parseYaml(source, dataContractSchema, 'CONTRACT_INVALID');
   const properties = document.schema[0]?.properties ?? [];
-  const [fault] = contractFaults(properties, PROPERTIES_AT);
+  const [fault] = contractFaults(properties.map(wholeField), PROPERTIES_AT);
   if (fault) throw invalid(fault.subject, fault.detail);
   const fields = properties.map(toField);
   const the = (role: FieldRole): Field | undefined => fields.find((field) => field.role === role);

@@ -3,12 +3,15 @@
 import { LineCounter } from 'yaml';
 import type { z } from 'zod';
 import { ConcordatError } from '../errors.ts';
-import { type ContractFault, contractFaults, fieldFaults } from './contract-faults.ts';
-import { type DataContractDocument, dataContractSchema, propertySchema } from './contract-schema.ts';
+import { type ContractFault, contractFaults } from './contract-faults.ts';
+import { dataContractSchema } from './contract-schema.ts';
 import { type DataContract, PROPERTIES_AT } from './data-contract.ts';
 import { featureCount } from './features.ts';
+import { knownField } from './field-sketch.ts';
+import { dpSchema } from './privacy/terms.ts';
 import { contractJsonSchema, taskJsonSchema, type WordedSchema } from './published-schema.ts';
 import { closest, expectation, type JsonSchema, keysOf, schemaAt, valueAt, wordsOf } from './schema-guide.ts';
+import { type Sketch, sketchOf } from './sketch.ts';
 import type { TaskFault } from './strategies/strategy.ts';
 import type { TaskDocument } from './task.ts';
 import { contractMatchFaults, taskFaults } from './task-faults.ts';
@@ -28,6 +31,8 @@ interface Reading {
   readonly value: unknown;
   /** Syntax and schema. */
   readonly findings: readonly Finding[];
+  /** Where a value is missing or unfit, and what an unknown key was probably meant to be. */
+  readonly unfit: readonly (readonly PropertyKey[])[];
   readonly find: (path: readonly PropertyKey[], problem: string, remedy: string, aim?: Aim) => Finding;
 }
 
@@ -51,16 +56,51 @@ function read(source: string, schema: z.ZodType, published: () => WordedSchema):
       problem: placeless(message),
       remedy: SYNTAX_REMEDY,
     }));
-    return { value: undefined, findings, find };
+    return { value: undefined, findings, unfit: [], find };
   }
   const parsed = schema.safeParse(value);
-  if (parsed.success) return { value, findings: [], find };
+  if (parsed.success) return { value, findings: [], unfit: [], find };
   const guide = published().schema;
-  const findings = parsed.error.issues.flatMap((issue) => describe(issue, value, guide, find));
-  return { value, findings, find };
+  const { issues } = parsed.error;
+  const { meant, misspelt } = asMeant(value, issues, guide);
+  const beside = misspelt.length === 0 ? issues : (schema.safeParse(meant).error?.issues ?? []);
+  const findings = [
+    ...misspelt.flatMap((issue) => describe(issue, value, guide, find)),
+    ...beside.flatMap((issue) => describe(issue, meant, guide, find)),
+  ];
+  return { value: meant, findings, unfit: beside.flatMap((issue) => unfitAt(issue, meant, guide)), find };
+}
+
+/**
+ * A schema stops at a misspelt word that tells several shapes apart: kind, name, mode, map. Where it is plain which word was meant,
+ * what stands beside it is read as if that one stood there.
+ */
+function asMeant(value: unknown, issues: readonly Issue[], guide: JsonSchema) {
+  const meant = structuredClone(value);
+  const misspelt = issues.filter((issue) => {
+    const found = valueAt(value, issue.path);
+    if (issue.code !== 'invalid_union' || !issue.discriminator || typeof found !== 'string') return false;
+    const word = closest(found, wordsOf(schemaAt(guide, value, issue.path)));
+    // a shorter one is one or two letters from anything
+    if (word === undefined || found.length < 4) return false;
+    return Reflect.set(valueAt(meant, issue.path.slice(0, -1)) as object, issue.discriminator, word);
+  });
+  return { meant, misspelt };
 }
 
 type Issue = z.core.$ZodIssue;
+
+function unfitAt(issue: Issue, value: unknown, guide: JsonSchema): (readonly PropertyKey[])[] {
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysOf(schemaAt(guide, value, issue.path));
+    return issue.keys.flatMap((key) => {
+      const meant = [...issue.path, closest(key, known) ?? key];
+      return [[...issue.path, key], ...(valueAt(value, meant) === undefined ? [meant] : [])];
+    });
+  }
+  // without the key that tells several shapes apart, nobody knows what the others beside it mean
+  return [issue.code === 'invalid_union' && issue.discriminator ? issue.path.slice(0, -1) : issue.path];
+}
 
 function describe(issue: Issue, value: unknown, guide: JsonSchema, find: Reading['find']): Finding[] {
   if (issue.code === 'unrecognized_keys') {
@@ -114,6 +154,9 @@ function split(advice: string): readonly [problem: string, remedy: string] {
   return at < 0 ? [advice, 'change this, or what it has to fit'] : [advice.slice(0, at), advice.slice(at + 2)];
 }
 
+/** In the order of the source. */
+export const byPlace = (a: Place, b: Place): number => a.line - b.line || a.column - b.column;
+
 /** Each fault once, although aliases lead to it from many places; in the order of the source. What is missing differs in its remedy. */
 function inOrder(findings: readonly Finding[]): Finding[] {
   const unique = new Map<string, Finding>();
@@ -121,15 +164,12 @@ function inOrder(findings: readonly Finding[]): Finding[] {
     const name = JSON.stringify([found.line, found.column, found.problem, found.remedy]);
     if (!unique.has(name)) unique.set(name, found);
   }
-  return [...unique.values()].sort((a, b) => a.line - b.line || a.column - b.column);
+  return [...unique.values()].sort(byPlace);
 }
 
-/** Where a fault of `outputFaults` or `measureFaults`, or of a strategy that wants another loss, is about what the model puts out. */
-const OF_OUTPUT = /^(model\.(loss|positiveWeight|layers\.\d+)|evaluation\.(decisionThreshold|tolerance))$/;
-
 export interface ExaminedTask {
-  /** Parts that fit the schema. */
-  readonly parts: Partial<TaskDocument>;
+  /** What fits the schema. */
+  readonly parts: Sketch<TaskDocument>;
   /** A fault of the caller's own, where the path stands. */
   at(path: string, problem: string, remedy: string): Finding;
   /** All faults; with the contract, also those between the two. */
@@ -138,36 +178,52 @@ export interface ExaminedTask {
 
 export function examineTask(source: string): ExaminedTask {
   const reading = read(source, taskSchema, taskJsonSchema);
-  const parts = partsOf(reading.value);
+  const parts = partsOf(reading);
   const located = ({ path, advice }: TaskFault): Finding => reading.find(path.split('.'), ...split(advice));
-  const rules = taskFaults(parts);
   return {
     parts,
     at: (path, problem, remedy) => reading.find(path.split('.'), problem, remedy),
     findings(contract) {
       const match = contract ? contractMatchFaults(parts, contract) : [];
-      // of a model for another kind of label, advice on its output would lead further astray
-      const astray = match.some(({ path }) => path === 'model.loss');
-      const sound = astray ? rules.filter(({ path }) => !OF_OUTPUT.test(path)) : rules;
-      const all = [...reading.findings, ...[...sound, ...match].map(located)];
-      if (!contract) return inOrder(all);
-      return inOrder(all.length > 0 ? all : layoutFaults(parts as TaskDocument, contract).map(located));
+      // what stands there breaks the schema: that is said already
+      const unfit = new Set(reading.unfit.map((path) => path.join('.')));
+      const rules = taskFaults(parts, contract).filter(({ path }) => !unfit.has(path));
+      const faulty = [...unfit, ...[...rules, ...match].map(({ path }) => path)];
+      const layout = contract && reading.value !== undefined ? layoutFaults(parts, contract, faulty) : [];
+      // but the contract knows the very value: any hash would satisfy the schema
+      const matched = new Set(match.map(({ path }) => path));
+      const budgeted = parts.privacy?.mode === 'none' && rules.some(({ path }) => path === 'privacy.mode');
+      const schema = reading.findings.filter(
+        ({ path }) => !matched.has(path) && !(budgeted && BUDGET_KEYS.has(path)), // with a budget, they are known there
+      );
+      return inOrder([...schema, ...[...rules, ...match, ...layout].map(located)]);
     },
   };
 }
 
-function partsOf(value: unknown): Partial<TaskDocument> {
+const BUDGET_KEYS = new Set(Object.keys(dpSchema.shape).map((key) => `privacy.${key}`));
+
+/** With the schema's defaults, but for a key that was misspelt. */
+function partsOf({ value, unfit }: Reading): Sketch<TaskDocument> {
   const entries = Object.entries(taskSchema.shape).flatMap(([key, schema]) => {
-    const parsed = schema.safeParse(valueAt(value, [key]));
-    return parsed.success ? [[key, parsed.data]] : [];
+    const given = valueAt(value, [key]);
+    const parsed = schema.safeParse(given);
+    if (parsed.success) return parsed.data === undefined ? [] : [[key, parsed.data]];
+    return given === undefined ? [] : [[key, given]];
   });
-  return Object.fromEntries(entries);
+  return sketchOf<TaskDocument>(Object.fromEntries(entries), unfit) ?? {};
 }
 
-/** A whole task whose vector does not fit a round. */
-function layoutFaults(task: TaskDocument, contract: DataContract): TaskFault[] {
+/** What decides the size of a dealer's vector; and, of it, what does not. */
+const OF_LAYOUT = /^$|^(model|strategy|rounds|update|privacy|evaluation)\b/;
+const NOT_OF_LAYOUT =
+  /^(model\.(l2|positiveWeight)|update\.(clipNorm|weightBound)|privacy\.(epsilon|clipNorm)|evaluation\.(decisionThreshold|tolerance))$/;
+
+/** Whether the vector fits a round, and the model its columns: looked at once everything that decides it is without fault. */
+function layoutFaults(parts: Sketch<TaskDocument>, contract: DataContract, faulty: readonly string[]): TaskFault[] {
+  if (faulty.some((path) => OF_LAYOUT.test(path) && !NOT_OF_LAYOUT.test(path))) return [];
   try {
-    vectorOf(task, featureCount(contract));
+    vectorOf(parts as TaskDocument, featureCount(contract));
     return [];
   } catch (error) {
     if (!(error instanceof ConcordatError)) throw error;
@@ -177,17 +233,11 @@ function layoutFaults(task: TaskDocument, contract: DataContract): TaskFault[] {
 }
 
 export function examineContract(source: string): Finding[] {
-  const { value, findings, find } = read(source, dataContractSchema, contractJsonSchema);
-  const located = ({ at, detail }: ContractFault): Finding => find(at, ...split(detail));
-  if (findings.length === 0) {
-    const properties = (value as DataContractDocument).schema[0]?.properties ?? [];
-    return inOrder(contractFaults(properties, PROPERTIES_AT).map(located));
-  }
+  const { value, findings, unfit, find } = read(source, dataContractSchema, contractJsonSchema);
   const properties = valueAt(value, PROPERTIES_AT);
-  const fields = Array.isArray(properties) ? properties : [];
-  const sound = fields.flatMap((property: unknown, i) => {
-    const parsed = propertySchema.safeParse(property);
-    return parsed.success ? fieldFaults(parsed.data, [...PROPERTIES_AT, i]) : [];
-  });
-  return inOrder([...findings, ...sound.map(located)]);
+  const isUnfit = unfit.some((path) => path.length <= 3 && path.every((key, i) => key === PROPERTIES_AT[i]));
+  if (isUnfit || !Array.isArray(properties)) return inOrder(findings);
+  const faults = contractFaults(properties.map(knownField), PROPERTIES_AT);
+  const located = ({ at, detail }: ContractFault): Finding => find(at, ...split(detail));
+  return inOrder([...findings, ...faults.map(located)]);
 }

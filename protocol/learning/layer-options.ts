@@ -1,6 +1,6 @@
 // The options of one Keras layer: what is read, what may be there without saying anything, and what is refused.
-import { ACTIVATION_ALIASES, LAYER_ACTIVATIONS, type LayerRule, type OptionKind } from './layer-rules.ts';
-import { fault, isObject, type Json, objectOf } from './topology-json.ts';
+import { ACTIVATION_ALIASES, LAYER_ACTIVATIONS, type LayerRule, type Only, type OptionKind } from './layer-rules.ts';
+import { createFaultList, fault, isObject, type Json, objectOf } from './topology-json.ts';
 
 export type OptionValue = number | boolean | string | readonly (number | null)[];
 
@@ -80,17 +80,17 @@ function translated(rule: LayerRule, where: string, config: Json): Json {
   return Object.fromEntries(ours);
 }
 
-function requireOnly(rule: LayerRule, where: string, config: Json): void {
-  for (const [key, { value, why, aloud }] of Object.entries(rule.only)) {
-    const said = config[key] ?? (aloud ? undefined : value);
-    if (said !== value) throw fault(`${where}: ${key} must be ${value}: ${why}`);
-  }
+function requireOnly(where: string, key: string, { value, why, aloud }: Only, config: Json): void {
+  const said = config[key] ?? (aloud ? undefined : value);
+  if (said !== value) throw fault(`${where}: ${key} must be ${value}: ${why}`);
 }
 
-function misfit(key: string, value: unknown, kind: OptionKind): string {
+/** @throws TopologyFault */
+function requireFit(where: string, key: string, value: unknown, kind: OptionKind): void {
+  if (FITS[kind](value)) return;
   const shown = typeof value === 'string' ? ` ${value.slice(0, 32)}` : '';
   const hint = kind === 'activation' ? ', or use a layer of its own, such as LeakyReLU' : '';
-  return `${key}${shown} does not fit: give ${WORDS[kind]}${hint}`;
+  throw fault(`${where}: ${key}${shown} does not fit: give ${WORDS[kind]}${hint}`);
 }
 
 /** Of an option that no rule of the layer's names. @throws TopologyFault */
@@ -108,21 +108,23 @@ function requireIdle(where: string, key: string, value: unknown): void {
 
 /**
  * What a layer's config says, by its rule.
- * @throws TopologyFault for what would be computed otherwise than its author meant
+ * @throws TopologyFault for all that would be computed otherwise than its author meant
  */
 export function optionsOf(type: string, rule: LayerRule, name: string, config: Json): LayerOptions {
   const where = `${type} ${name}`;
-  requireOnly(rule, where, config);
+  const faults = createFaultList();
+  for (const [key, only] of Object.entries(rule.only)) faults.reading(() => requireOnly(where, key, only, config));
   const said: Record<string, OptionValue> = {};
-  for (const [key, value] of Object.entries(translated(rule, where, config))) {
+  for (const [key, value] of Object.entries(faults.reading(() => translated(rule, where, config)) ?? {})) {
     if (Object.hasOwn(rule.only, key)) continue;
     const kind = Object.hasOwn(rule.options, key) ? rule.options[key] : undefined;
     if (kind === undefined) {
-      requireIdle(where, key, value);
+      faults.reading(() => requireIdle(where, key, value));
     } else if (value !== null) {
-      if (!FITS[kind](value)) throw fault(`${where}: ${misfit(key, value, kind)}`);
+      faults.reading(() => requireFit(where, key, value, kind));
       said[key] = value as OptionValue;
     }
   }
+  faults.throwAny();
   return said;
 }

@@ -23,7 +23,7 @@ export type OptionKind =
   | 'word';
 
 /** The one value of an option that is computed here as Keras means it. */
-interface Only {
+export interface Only {
   readonly value: boolean | number;
   /** What to do instead, or why not. */
   readonly why: string;

@@ -4,6 +4,7 @@ import { LIMITS } from '../params.ts';
 import { jsonFault } from './json-bounds.ts';
 import { LAYER_RULES } from './layer-rules.ts';
 import type { Prng } from './prng.ts';
+import type { Sketch } from './sketch.ts';
 import type { TaskFault } from './strategies/strategy.ts';
 import { type Topology, topologyOf } from './topology.ts';
 import { TopologyFault } from './topology-json.ts';
@@ -42,54 +43,81 @@ const DENSE_ONLY: readonly string[] = ['ridge', 'dp-ridge', 'dp-fedsgd'];
 /** Their step is a weighted mean, so a variance stays one. */
 const AVERAGING: readonly string[] = ['fedavg', 'fedprox'];
 
-/** What of the model does not fit the strategy or the backend, or is not what it says. */
-export function layersFaults(model: LayersModel, strategy: string, backend: Backend): TaskFault[] {
-  if (DENSE_ONLY.includes(strategy)) {
+/** What of the model does not fit the strategy or the backend, or is not what it says; what is not known is not blamed. */
+export function layersFaults(
+  { topology: json, weights = [] }: Sketch<LayersModel>,
+  strategy: string | undefined,
+  backend: Backend | undefined,
+): TaskFault[] {
+  if (strategy !== undefined && DENSE_ONLY.includes(strategy)) {
     const advice = `${strategy} needs each customer’s own gradient or statistics: give kind: dense, or another strategy`;
-    return [{ path: 'model.kind', advice }];
+    return [{ path: 'model.kind', advice }]; // a dense model has none of what follows
   }
-  let topology: Topology;
+  const named = weights.flatMap((weight, i) => (weight?.name === undefined ? [] : [{ name: weight.name, i }]));
+  const twice = twiceFaults(named);
+  if (json === undefined) return twice;
+  const topology = readOrFaults(json);
+  if (Array.isArray(topology)) return [...topology, ...twice];
+  return [
+    ...(backend === 'wasm' ? wasmFaults(topology) : []),
+    ...strangerFaults(named, topology),
+    ...twice,
+    ...(strategy === undefined ? [] : movingFaults(topology, strategy)),
+  ];
+}
+
+const atTopology = (advice: string): TaskFault => ({ path: 'model.topology', advice });
+
+function readOrFaults(json: LayersModel['topology']): Topology | TaskFault[] {
   try {
-    topology = topologyOf(model.topology);
+    return topologyOf(json);
   } catch (cause) {
-    if (cause instanceof TopologyFault) return [{ path: 'model.topology', advice: cause.message }];
+    if (cause instanceof TopologyFault) return cause.all.map(atTopology);
     throw cause;
   }
-  const faults = [wasmFault(topology, backend), weightsFault(model, topology), movingFault(topology, strategy)];
-  return faults.filter((fault) => fault !== undefined);
 }
 
-function wasmFault({ layers }: Topology, backend: Backend): TaskFault | undefined {
-  if (backend !== 'wasm') return undefined;
-  for (const { name, type } of layers) {
+function wasmFaults({ layers }: Topology): TaskFault[] {
+  return layers.flatMap(({ name, type }) => {
     const { missingOnWasm, wrongOnWasm } = LAYER_RULES.get(type) ?? {};
     const kernel = missingOnWasm ?? wrongOnWasm;
-    if (kernel === undefined) continue;
+    if (kernel === undefined) return [];
     const why = missingOnWasm ? `${kernel}, which wasm lacks` : `${kernel}, which is wrong on wasm`;
-    const advice = `layer ${name}: training ${type} needs ${why}: give backend: cpu (slower), or use other layers`;
-    return { path: 'model.topology', advice };
-  }
-  return undefined;
+    return atTopology(`layer ${name}: training ${type} needs ${why}: give backend: cpu (slower), or use other layers`);
+  });
 }
 
-function weightsFault({ weights }: LayersModel, { layers }: Topology): TaskFault | undefined {
-  const layerNames = new Set(layers.map(({ name }) => name));
+interface NamedWeight {
+  readonly name: string;
+  /** Its place in the list. */
+  readonly i: number;
+}
+
+function twiceFaults(weights: readonly NamedWeight[]): TaskFault[] {
   const seen = new Set<string>();
-  for (const [i, { name }] of weights.entries()) {
-    if (seen.has(name)) return { path: `model.weights.${i}.name`, advice: `${name} is named twice` };
-    if (!layerNames.has(name.split('/')[0] ?? '')) {
-      return { path: `model.weights.${i}.name`, advice: `${name}: the topology has no such layer` };
-    }
+  return weights.flatMap(({ name, i }) => {
+    if (seen.has(name)) return [{ path: `model.weights.${i}.name`, advice: `${name} is named twice` }];
     seen.add(name);
-  }
-  return undefined;
+    return [];
+  });
 }
 
-function movingFault({ layers }: Topology, strategy: string): TaskFault | undefined {
-  const layer = layers.find(({ type }) => type === 'BatchNormalization');
-  if (!layer || AVERAGING.includes(strategy)) return undefined;
-  const advice = `layer ${layer.name}: ${strategy} would step moving statistics as if they were weights: use LayerNormalization, or fedavg`;
-  return { path: 'model.topology', advice };
+function strangerFaults(weights: readonly NamedWeight[], { layers }: Topology): TaskFault[] {
+  const known = new Set(layers.map(({ name }) => name));
+  return weights
+    .filter(({ name }) => !known.has(name.split('/')[0] ?? ''))
+    .map(({ name, i }) => ({ path: `model.weights.${i}.name`, advice: `${name}: the topology has no such layer` }));
+}
+
+function movingFaults({ layers }: Topology, strategy: string): TaskFault[] {
+  if (AVERAGING.includes(strategy)) return [];
+  return layers
+    .filter(({ type }) => type === 'BatchNormalization')
+    .map(({ name }) =>
+      atTopology(
+        `layer ${name}: ${strategy} would step moving statistics as if they were weights: use LayerNormalization, or fedavg`,
+      ),
+    );
 }
 
 /**

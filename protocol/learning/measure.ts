@@ -1,8 +1,9 @@
 // How the base model does, as numbers that dealers add up: what each type of task counts, and how a sum of counts is read.
 import { type Confusion, confusionOf } from './confusion.ts';
 import { histogramOf, histogramTotal, type ScoreHistogram } from './metrics.ts';
-import { outputOf } from './output.ts';
+import { outputOf, type TaskType } from './output.ts';
 import { type ErrorMoments, errorMomentsOf, errorsOf, MOMENT_STEP } from './residuals.ts';
+import type { Sketch } from './sketch.ts';
 import type { Labels, TaskFault, Terms, VectorPart } from './strategies/strategy.ts';
 
 /** What a sum of counts says. Empty where nothing was counted. */
@@ -86,22 +87,28 @@ export const momentsPart = (length: number): VectorPart => ({
   signed: false,
 });
 
-/** What of a task's evaluation does not fit its type. */
-export function measureFaults({ model, evaluation }: MeasureTerms): TaskFault[] {
-  const { type } = outputOf(model);
+/** What of a task's evaluation does not fit its type; undefined while nobody knows that. */
+export function measureFaults(evaluation: Sketch<Terms['evaluation']>, type: TaskType | undefined): TaskFault[] {
   const { histogramBins, decisionThreshold, tolerance } = evaluation;
-  const faults = [
-    edgeFault('decisionThreshold', decisionThreshold, type === 'binary', 'a label of 0 or 1', histogramBins),
-    edgeFault('tolerance', tolerance, type === 'regression', 'a number', histogramBins),
+  const needs = (wanting: TaskType) => (type === undefined ? undefined : type === wanting);
+  return [
+    ...edgeFaults('decisionThreshold', decisionThreshold, needs('binary'), 'a label of 0 or 1', histogramBins),
+    ...edgeFaults('tolerance', tolerance, needs('regression'), 'a number', histogramBins),
   ];
-  return faults.filter((fault) => fault !== undefined);
 }
 
-function edgeFault(field: string, value: number | undefined, needed: boolean, label: string, bins: number) {
+function edgeFaults(
+  field: string,
+  value: number | undefined,
+  needed: boolean | undefined,
+  label: string,
+  bins: number | undefined,
+): TaskFault[] {
   const path = `evaluation.${field}`;
-  if (value === undefined) return needed ? { path, advice: `is needed for ${label}: give k/histogramBins` } : undefined;
-  if (!needed) return { path, advice: `is for ${label} alone: leave it out` };
+  if (value === undefined) return needed ? [{ path, advice: `is needed for ${label}: give k/histogramBins` }] : [];
+  if (needed === false) return [{ path, advice: `is for ${label} alone: leave it out` }];
+  if (bins === undefined) return [];
   const edge = value * bins;
-  if (Math.abs(edge - Math.round(edge)) <= 1e-9) return undefined;
-  return { path, advice: 'must lie on the edge of a bin, so that accuracy is exact: choose k/histogramBins' };
+  if (Math.abs(edge - Math.round(edge)) <= 1e-9) return [];
+  return [{ path, advice: 'must lie on the edge of a bin, so that accuracy is exact: choose k/histogramBins' }];
 }

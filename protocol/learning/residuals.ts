@@ -35,7 +35,8 @@ export function errorMomentsOf(scores: ArrayLike<number>, labels: ArrayLike<numb
   let [squaredErrors, sum, squaredLabels] = [0, 0, 0];
   for (let r = 0; r < labels.length; r++) {
     const label = labels[r] ?? 0;
-    squaredErrors += onGrid(errorOf(scores[r] ?? Number.NaN, label) ** 2);
+    const error = errorOf(scores[r] ?? Number.NaN, label);
+    squaredErrors += onGrid(error * error);
     sum += onGrid(label);
     squaredLabels += onGrid(label * label);
   }

@@ -5,54 +5,75 @@ import { packingProfile } from '../secagg/packing.ts';
 import type { DataContract } from './data-contract.ts';
 import { layersFaults } from './layers-model.ts';
 import { measureFaults } from './measure.ts';
-import { outputFaults, outputOf, type TaskType } from './output.ts';
-import { privacyFault } from './privacy/check-task.ts';
+import { type Output, outputFaults, possibleTypes, type TaskType, typeOf, unitsOf } from './output.ts';
+import { privacyFaults } from './privacy/check-task.ts';
+import { type Sketch, sketchOf } from './sketch.ts';
 import { strategyOf } from './strategies/registry.ts';
+import { knownSettings } from './strategies/settings.ts';
 import type { TaskFault } from './strategies/strategy.ts';
 import { outputsOf, type Target, taskTypeOf } from './target.ts';
 import type { taskSchema } from './task-schema.ts';
-import { headOf } from './topology.ts';
+import { readableTopology } from './topology.ts';
 
 type TaskDocument = z.output<typeof taskSchema>;
-type Parts = Partial<TaskDocument>;
+type Parts = Sketch<TaskDocument>;
+type Model = NonNullable<Parts['model']>;
 
-/** Of the parts that are there: `diagnose.ts` leaves out those that break the schema, and still learns about the rest. */
-export function taskFaults(parts: Parts): TaskFault[] {
+const labelOutput = (contract: DataContract): Output => ({ type: taskTypeOf(contract), units: outputsOf(contract) });
+
+/**
+ * Of what is there: `diagnose.ts` leaves out what breaks the schema, and still learns about the rest.
+ * @param contract the label's own word on what the model puts out; without it, the model's
+ */
+export function taskFaults(parts: Parts, contract?: DataContract): TaskFault[] {
   const { model, evaluation } = parts;
-  const own = modelFaults(parts);
-  // whether the loss fits the last layer is said once: by the model itself, if it has something to say
-  const strategy = strategyFaults(parts).filter(({ path }) => own.length === 0 || path !== 'model.loss');
+  const label = contract && labelOutput(contract);
   return [
-    ...own,
-    ...(model && evaluation ? measureFaults({ model, evaluation }) : []),
-    ...strategy,
+    ...modelFaults(parts, label),
+    ...(evaluation ? measureFaults(evaluation, label?.type ?? (model && typeOf(model))) : []),
+    ...strategyFaults(parts, label),
     ...packingFaults(parts),
     ...cohortFaults(parts),
     ...personalFaults(parts),
   ];
 }
 
-function modelFaults({ model, strategy, backend }: Parts): TaskFault[] {
+function modelFaults({ model, strategy, backend }: Parts, label: Output | undefined): TaskFault[] {
   if (!model) return [];
-  const faults = model.kind === 'tfjs-layers' && strategy && backend ? layersFaults(model, strategy.name, backend) : [];
-  return faults.length > 0 ? faults : outputFaults(model);
+  const own = model.kind === 'tfjs-layers' ? layersFaults(model, strategy?.name, backend) : [];
+  // of a model of the wrong kind, the last layer is the wrong one too
+  return own.some(({ path }) => path === 'model.kind') ? own : [...own, ...outputFaults(model, label)];
 }
 
-function strategyFaults({ model, strategy, rounds, cohort, update, privacy, evaluation }: Parts): TaskFault[] {
-  if (!model || !strategy || !rounds || !cohort || !update || !privacy || !evaluation) return [];
-  const bound = strategyOf({ strategy });
-  const terms = { model, rounds, cohort, update, privacy, evaluation };
-  return [bound.fault(terms), privacyFault(terms, bound)].filter((fault) => fault !== undefined);
+function strategyFaults(parts: Parts, label: Output | undefined): TaskFault[] {
+  const settings = knownSettings(parts.strategy);
+  const strategy = settings && strategyOf({ strategy: settings });
+  const terms = parts.model ? { ...parts, model: asLabelAsks(parts.model, label) } : parts;
+  const own = strategy?.faults(terms) ?? [];
+  // what the strategy wants otherwise is not known to its budget
+  const others = sketchOf<TaskDocument>(
+    parts,
+    own.map(({ path }) => path.split('.')),
+  );
+  return [...own, ...(others ? privacyFaults(others, strategy) : [])];
+}
+
+/** A loss for another kind of label has to change, and `contractMatchFaults` says so: here it is as good as left out. */
+function asLabelAsks(model: Model, label: Output | undefined): Model {
+  if (label === undefined || possibleTypes(model).includes(label.type)) return model;
+  return { ...model, loss: label.type === 'classes' ? 'softmax-cross-entropy' : undefined };
 }
 
 function packingFaults({ update, cohort }: Parts): TaskFault[] {
-  if (!update || !cohort) return [];
-  const { packing, valueBits } = update;
+  const { packing, valueBits } = update ?? {};
+  if (packing === undefined || valueBits === undefined) return [];
   const fault = (advice: string): TaskFault[] => [{ path: 'update.packing', advice }];
   try {
     const { maxDealers } = packingProfile(packing, valueBits);
-    if (cohort.min <= maxDealers) return [];
-    return fault(`${packing} holds ${maxDealers} dealers of ${valueBits} bits, the cohort has ${cohort.min}`);
+    if (cohort?.min === undefined || cohort.min <= maxDealers) return [];
+    return fault(
+      `${packing} holds ${maxDealers} dealers of ${valueBits} bits, the cohort has ${cohort.min}: give fewer valueBits or another packing`,
+    );
   } catch (error) {
     if (!(error instanceof ConcordatError)) throw error;
     return fault(`${error.detail}: give fewer valueBits or another packing`);
@@ -60,7 +81,8 @@ function packingFaults({ update, cohort }: Parts): TaskFault[] {
 }
 
 function cohortFaults({ cohort }: Parts): TaskFault[] {
-  if (!cohort?.adaptive || cohort.adaptive.minMs <= cohort.deadlineMs) return [];
+  const { deadlineMs, adaptive } = cohort ?? {};
+  if (deadlineMs === undefined || adaptive?.minMs === undefined || adaptive.minMs <= deadlineMs) return [];
   return [{ path: 'cohort.adaptive.minMs', advice: 'is beyond deadlineMs: give less' }];
 }
 
@@ -73,24 +95,28 @@ function personalFaults({ personalisation, model }: Parts): TaskFault[] {
 export function contractMatchFaults({ dataContract, label, model }: Parts, contract: DataContract): TaskFault[] {
   const faults: TaskFault[] = [];
   if (dataContract && dataContract.hash !== contract.hash) {
-    const advice = `${dataContract.file} has another hash: give "${contract.hash}", or fetch the file meant`;
-    faults.push({ path: 'dataContract.hash', advice });
+    const { file, hash } = dataContract;
+    const problem = hash === undefined ? `is not the hash of ${file}` : `${file} has another hash`;
+    faults.push({ path: 'dataContract.hash', advice: `${problem}: give "${contract.hash}", or fetch the file meant` });
   }
   if (label !== undefined && label !== contract.label.name) {
-    faults.push({ path: 'label', advice: `the contract's label is ${contract.label.name}` });
+    faults.push({ path: 'label', advice: `the contract's label is ${contract.label.name}: name that` });
   }
   return model ? [...faults, ...outputMatchFaults(model, contract)] : faults;
 }
 
-function outputMatchFaults(model: TaskDocument['model'], contract: DataContract): TaskFault[] {
+function outputMatchFaults(model: Model, contract: DataContract): TaskFault[] {
   // of a topology that cannot be read, nobody knows what it puts out
-  if (model.kind === 'tfjs-layers' && headOf(model.topology).units === 0) return [];
-  const { type, units } = outputOf(model);
-  const [wanted, classes] = [taskTypeOf(contract), outputsOf(contract)];
-  if (type !== wanted) return [{ path: 'model.loss', advice: OUTPUT_ADVICE[wanted](classes, contract.target) }];
-  if (units === classes) return [];
+  const topology = model.kind === 'tfjs-layers' ? model.topology : undefined;
+  if (topology && readableTopology(topology) === undefined) return [];
+  const { type, units } = labelOutput(contract);
+  if (!possibleTypes(model).includes(type)) {
+    return [{ path: 'model.loss', advice: OUTPUT_ADVICE[type](units, contract.target) }];
+  }
+  const own = unitsOf(model);
+  if (own === undefined || own === units) return [];
   const path = model.kind === 'dense' ? 'model.layers' : 'model.topology';
-  return [{ path, advice: `the label has ${classes} classes: give the last layer as many units` }];
+  return [{ path, advice: `the label has ${units} classes: give the last layer as many units` }];
 }
 
 /** What a model of the contract's label must be. */

@@ -1,7 +1,7 @@
 // Reads the `modelTopology` of a Keras model (Keras 2, Keras 3, TensorFlow.js) into a plain list of layers. Nothing of it is run.
 import { isSize, isUnsaid, type LayerOptions, optionsOf } from './layer-options.ts';
 import { LAYER_RULES, type LayerRule, OPERATION, REFUSED_LAYERS } from './layer-rules.ts';
-import { fault, isObject, type Json, listOf, objectOf, TopologyFault } from './topology-json.ts';
+import { createFaultList, fault, isObject, type Json, listOf, objectOf, TopologyFault } from './topology-json.ts';
 
 export interface Layer {
   readonly name: string;
@@ -105,15 +105,17 @@ function readSequential(config: unknown): Topology {
     objectOf(entry, 'a layer'),
   );
   const first = objectOf(entries[0]?.config, 'config of the first layer');
-  const columns = columnsOf(first);
+  const faults = createFaultList();
+  const columns = faults.reading(() => columnsOf(first)) ?? 0;
   const explicit = entries[0]?.class_name === 'InputLayer';
   const input = explicit ? nameOf(first.name) : `${nameOf(first.name)}_input`;
   let from = input;
-  const layers = entries.slice(explicit ? 1 : 0).map((entry) => {
-    const layer = readLayer(entry, [from]);
-    from = layer.name;
+  const layers = entries.slice(explicit ? 1 : 0).flatMap((entry) => {
+    const layer = faults.reading(() => readLayer(entry, [from])) ?? [];
+    if ('name' in layer) from = layer.name;
     return layer;
   });
+  faults.throwAny();
   return { input, columns, layers };
 }
 
@@ -121,19 +123,24 @@ function readFunctional(config: Json): Topology {
   const input = theOne(config.input_layers, 'input_layers');
   const output = theOne(config.output_layers, 'output_layers');
   const layers: Layer[] = [];
+  const faults = createFaultList();
   let columns: number | undefined;
   for (const value of listOf(config.layers, 'layers')) {
-    const entry = objectOf(value, 'a layer');
-    const layerConfig = objectOf(entry.config, 'config of a layer');
-    const name = nameOf(layerConfig.name);
-    if (entry.class_name === 'InputLayer') {
-      if (name !== input || columns !== undefined) throw fault(`input ${name}: a task has one input`);
-      columns = columnsOf(layerConfig);
-    } else {
-      ruleOf(entry); // first of all: what is no layer has strange calls
-      layers.push(readLayer(entry, inboundOf(name, entry.inbound_nodes)));
-    }
+    faults.reading(() => {
+      const entry = objectOf(value, 'a layer');
+      const layerConfig = objectOf(entry.config, 'config of a layer');
+      const name = nameOf(layerConfig.name);
+      if (entry.class_name === 'InputLayer') {
+        if (name !== input || columns !== undefined) throw fault(`input ${name}: a task has one input`);
+        columns = 0; // known to be there, whatever its shape is like
+        columns = columnsOf(layerConfig);
+      } else {
+        ruleOf(entry); // first of all: what is no layer has strange calls
+        layers.push(readLayer(entry, inboundOf(name, entry.inbound_nodes)));
+      }
+    });
   }
+  faults.throwAny(); // how the layers hang together is seen once each can be read
   if (columns === undefined) throw fault('no InputLayer is the input');
   if (layers.at(-1)?.name !== output) throw fault(`${output} is the output: name it last`);
   return { input, columns, layers };
@@ -143,30 +150,28 @@ const isKeras3Input = (value: unknown): boolean =>
   isObject(value) && value.class_name === 'InputLayer' && isObject(value.config) && 'batch_shape' in value.config;
 
 /** Of the activations that are known here, Keras 3 has made one another function: relu6(x + 3) / 6, not 0.2·x + 0.5. */
-function checkActivations({ layers }: Topology, entries: unknown): void {
-  if (!Array.isArray(entries) || !entries.some(isKeras3Input)) return;
-  const changed = layers.find(({ options }) =>
-    [options.activation, options.recurrent_activation].includes('hard_sigmoid'),
-  );
-  if (changed)
-    throw fault(`${changed.type} ${changed.name}: hard_sigmoid of Keras 3 is not that of Keras 2: use sigmoid`);
+function activationFaults({ layers }: Topology, entries: unknown): string[] {
+  if (!Array.isArray(entries) || !entries.some(isKeras3Input)) return [];
+  return layers
+    .filter(({ options }) => [options.activation, options.recurrent_activation].includes('hard_sigmoid'))
+    .map(({ type, name }) => `${type} ${name}: hard_sigmoid of Keras 3 is not that of Keras 2: use sigmoid`);
 }
 
 /** Names are unique, inputs come earlier, and every layer but the last leads somewhere. */
-function checkGraph({ input, layers }: Topology): void {
-  if (layers.length === 0 || layers.length > MAX_LAYERS)
-    throw fault(`${layers.length} layers: give 1 to ${MAX_LAYERS}`);
+function graphFaults({ input, layers }: Topology): string[] {
+  if (layers.length === 0 || layers.length > MAX_LAYERS) return [`${layers.length} layers: give 1 to ${MAX_LAYERS}`];
   const seen = new Set([input]);
   const used = new Set<string>();
-  for (const { name, inputs } of layers) {
-    const missing = inputs.find((from) => !seen.has(from));
-    if (missing !== undefined) throw fault(`layer ${name} reads ${missing}, which is not named before it`);
-    if (seen.has(name)) throw fault(`two layers are called ${name}`);
+  const found = layers.flatMap(({ name, inputs }) => {
+    const missing = inputs.filter((from) => !seen.has(from));
+    const twice = seen.has(name) ? [`two layers are called ${name}`] : [];
     seen.add(name);
     for (const from of inputs) used.add(from);
-  }
-  const idle = layers.slice(0, -1).find(({ name }) => !used.has(name));
-  if (idle) throw fault(`layer ${idle.name} leads nowhere: leave it out`);
+    return [...missing.map((from) => `layer ${name} reads ${from}, which is not named before it`), ...twice];
+  });
+  if (found.length > 0) return found; // whoever reads from nowhere may have meant a layer that leads nowhere
+  const idle = layers.slice(0, -1).filter(({ name }) => !used.has(name));
+  return idle.map(({ name }) => `layer ${name} leads nowhere: leave it out`);
 }
 
 /**
@@ -179,8 +184,9 @@ function readTopology(json: Json): Topology {
   if (!functional && top.class_name !== 'Sequential')
     throw fault('is not the modelTopology of a model.json: class_name must be Sequential or Functional');
   const topology = functional ? readFunctional(objectOf(top.config, 'config')) : readSequential(top.config);
-  checkGraph(topology);
-  checkActivations(topology, isObject(top.config) ? top.config.layers : undefined);
+  const entries = isObject(top.config) ? top.config.layers : undefined;
+  const [first, ...more] = [...graphFaults(topology), ...activationFaults(topology, entries)];
+  if (first !== undefined) throw new TopologyFault(first, ...more);
   return topology;
 }
 
@@ -193,14 +199,19 @@ export function topologyOf(json: Json): Topology {
   return known;
 }
 
-/** Units and activation of the last layer, as of a dense model. Of no layer when the topology is faulty. */
-export function headOf(json: Json): { readonly units: number; readonly activation: string } {
+/** undefined of one that is faulty. */
+export function readableTopology(json: Json): Topology | undefined {
   try {
-    const head = topologyOf(json).layers.at(-1);
-    if (head?.type !== 'Dense') return { units: 0, activation: 'none' };
-    return { units: Number(head.options.units ?? 0), activation: String(head.options.activation ?? 'linear') };
+    return topologyOf(json);
   } catch (cause) {
-    if (cause instanceof TopologyFault) return { units: 0, activation: 'none' };
+    if (cause instanceof TopologyFault) return undefined;
     throw cause;
   }
+}
+
+/** Units and activation of the last layer, as of a dense model. Of no layer when the topology is faulty. */
+export function headOf(json: Json): { readonly units: number; readonly activation: string } {
+  const head = readableTopology(json)?.layers.at(-1);
+  if (head?.type !== 'Dense') return { units: 0, activation: 'none' };
+  return { units: Number(head.options.units ?? 0), activation: String(head.options.activation ?? 'linear') };
 }

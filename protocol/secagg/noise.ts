@@ -1,4 +1,5 @@
 // Does what is left after opening look like the noise of n honest encryptions? Two tests with proven false-alarm rates.
+import { log } from '../elementary.ts';
 import { CBD_VARIANCE } from './sampling.ts';
 
 /** What the residual E looked like. Public: anyone who has the aggregate and S recomputes it. */
@@ -41,7 +42,7 @@ export function createNoiseMeter(dealers: number) {
     },
     report(): NoiseReport {
       const variance = CBD_VARIANCE * dealers;
-      const maxAbsAllowed = Math.ceil(Math.sqrt(2 * variance * (Math.log(2 * Math.max(samples, 1)) + EXPONENT)));
+      const maxAbsAllowed = Math.ceil(Math.sqrt(2 * variance * (log(2 * Math.max(samples, 1)) + EXPONENT)));
       const low = variance * Math.max(samples - Math.sqrt(6 * samples * EXPONENT), 0);
       const high = variance * (samples + 2 * Math.sqrt(samples * EXPONENT) + 2 * EXPONENT);
       const clean = samples > 0 && maxAbs < maxAbsAllowed && sumSquares >= low && sumSquares <= high;

@@ -4,7 +4,13 @@ import type { Command } from 'commander';
 import { readFileOrExplain } from '../../kit/files.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { type DataContract, parseDataContract } from '../../protocol/learning/data-contract.ts';
-import { type ExaminedTask, examineContract, examineTask, type Finding } from '../../protocol/learning/diagnose.ts';
+import {
+  byPlace,
+  type ExaminedTask,
+  examineContract,
+  examineTask,
+  type Finding,
+} from '../../protocol/learning/diagnose.ts';
 import { featureCount } from '../../protocol/learning/features.ts';
 import { checkTaskContract, parseTask, type Task } from '../../protocol/learning/task.ts';
 import { palette } from '../federate/table.ts';
@@ -42,8 +48,9 @@ export async function checkTask(file: string): Promise<Checked> {
   const contract = await contractBeside(file, examined);
   const sound = contract?.source !== undefined && contract.findings.length === 0;
   const parsed = sound && contract.source !== undefined ? parseDataContract(contract.source) : undefined;
+  const ofTask = [...examined.findings(parsed), ...(contract?.missing ?? [])];
   const faults = [
-    ...withLines(file, source, [...examined.findings(parsed), ...(contract?.missing ?? [])]),
+    ...withLines(file, source, ofTask.sort(byPlace)),
     ...withLines(contract?.file ?? '', contract?.source ?? '', contract?.findings ?? []),
   ];
   if (faults.length > 0 || !parsed) return { faults, summary: undefined };
@@ -86,7 +93,7 @@ interface ContractBeside {
 
 /** undefined when the task does not say where. */
 async function contractBeside(taskFile: string, { parts, at }: ExaminedTask): Promise<ContractBeside | undefined> {
-  if (!parts.dataContract) return undefined;
+  if (parts.dataContract?.file === undefined) return undefined;
   const path = resolve(dirname(taskFile), parts.dataContract.file);
   const file = relative(process.cwd(), path);
   try {

@@ -117,7 +117,8 @@ describe('the task', () => {
   test('of several keys that are missing at one place, each is named', () => {
     const findings = examineTask(altered(taskSource, ['mode: none', 'mode: dp'])).findings(contract);
     expect(findings.map(({ path }) => path)).toEqual(
-      ['epsilon', 'delta', 'noiseMultiplier', 'clipNorm', 'samplingRate', 'honestDealers'].map(
+      // the mode itself too: fedavg adds no noise
+      ['epsilon', 'delta', 'noiseMultiplier', 'clipNorm', 'samplingRate', 'honestDealers', 'mode'].map(
         (key) => `privacy.${key}`,
       ),
     );

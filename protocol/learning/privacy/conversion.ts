@@ -1,4 +1,5 @@
 // From Renyi to (epsilon, delta): Canonne, Kamath, Steinke, "The Discrete Gaussian for Differential Privacy", 2020.
+import { expm1, log, log1p } from '../../elementary.ts';
 
 /** Between whole orders where the best one lies for large epsilon; far up for small. */
 export const ORDERS: readonly number[] = [
@@ -10,10 +11,10 @@ export const ORDERS: readonly number[] = [
 /** epsilon = rdp + log(1 - 1/order) - log(delta·order)/(order - 1) */
 export function epsilonAt(order: number, rdp: number, delta: number): number {
   // Bretagnolle-Huber: total variation is at most sqrt(1 - e^-KL), so delta alone may cover it
-  if (delta * delta + Math.expm1(-rdp) >= 0) return 0;
+  if (delta * delta + expm1(-rdp) >= 0) return 0;
   // the last two terms cancel badly next to order 1
   if (order <= 1.01) return Number.POSITIVE_INFINITY;
-  return Math.max(0, rdp + Math.log1p(-1 / order) - Math.log(delta * order) / (order - 1));
+  return Math.max(0, rdp + log1p(-1 / order) - log(delta * order) / (order - 1));
 }
 
 export interface Spent {

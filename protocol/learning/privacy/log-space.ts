@@ -1,17 +1,18 @@
 // Sums and differences of numbers known by their logarithms, and the logarithm of erfc.
+import { exp, expm1, log, log1p } from '../../elementary.ts';
 
 /** log(e^a + e^b) */
 export function logAdd(a: number, b: number): number {
   const [most, least] = a > b ? [a, b] : [b, a];
-  return least === Number.NEGATIVE_INFINITY ? most : most + Math.log1p(Math.exp(least - most));
+  return least === Number.NEGATIVE_INFINITY ? most : most + log1p(exp(least - most));
 }
 
 /** log(e^a - e^b), for a >= b */
 export function logSubtract(a: number, b: number): number {
-  return b === Number.NEGATIVE_INFINITY ? a : a + Math.log(-Math.expm1(b - a));
+  return b === Number.NEGATIVE_INFINITY ? a : a + log(-expm1(b - a));
 }
 
-const LOG_SQRT_PI = Math.log(Math.PI) / 2;
+const LOG_SQRT_PI = log(Math.PI) / 2;
 
 /** e^(-x^2)·2x/sqrt(pi)·(1 + 2x^2/3 + (2x^2)^2/(3·5) + …): all terms positive, so nothing cancels. */
 function erfSeries(x: number): number {
@@ -21,7 +22,7 @@ function erfSeries(x: number): number {
     term *= (2 * x * x) / odd;
     sum += term;
   }
-  return Math.exp(-x * x - LOG_SQRT_PI) * 2 * sum;
+  return exp(-x * x - LOG_SQRT_PI) * 2 * sum;
 }
 
 /** Steps of the continued fraction; at x = 2 the last one is below 1e-16. */
@@ -31,13 +32,13 @@ const FRACTION_STEPS = 120;
 function logErfcTail(x: number): number {
   let fraction = x;
   for (let k = FRACTION_STEPS; k >= 1; k--) fraction = x + k / 2 / fraction;
-  return -x * x - LOG_SQRT_PI - Math.log(fraction);
+  return -x * x - LOG_SQRT_PI - log(fraction);
 }
 
 /** log(erfc(x)), to about 13 digits, also where erfc itself is below the smallest number. */
 export function logErfc(x: number): number {
   if (x >= 2) return logErfcTail(x);
-  if (x >= 0) return Math.log1p(-erfSeries(x));
-  if (x > -2) return Math.log1p(erfSeries(-x));
-  return Math.log1p(-Math.exp(logErfcTail(-x)) + 1);
+  if (x >= 0) return log1p(-erfSeries(x));
+  if (x > -2) return log1p(erfSeries(-x));
+  return log1p(-exp(logErfcTail(-x)) + 1);
 }

@@ -1,4 +1,5 @@
 // Renyi differential privacy of one noisy sum over a Poisson sample of customers; noise multiplier = sigma / sensitivity.
+import { exp, log, log1p } from '../../elementary.ts';
 import { logAdd, logErfc, logSubtract } from './log-space.ts';
 
 /** A sum over customers, each sampled with probability samplingRate, plus Gaussian noise. */
@@ -12,8 +13,8 @@ function logMomentAtWhole({ samplingRate: q, noiseMultiplier: z }: SampledGaussi
   let logChoose = 0;
   let sum = Number.NEGATIVE_INFINITY;
   for (let k = 0; k <= order; k++) {
-    sum = logAdd(sum, logChoose + k * Math.log(q) + (order - k) * Math.log1p(-q) + (k * k - k) / (2 * z * z));
-    logChoose += Math.log(order - k) - Math.log(k + 1);
+    sum = logAdd(sum, logChoose + k * log(q) + (order - k) * log1p(-q) + (k * k - k) / (2 * z * z));
+    logChoose += log(order - k) - log(k + 1);
   }
   return Math.max(0, sum);
 }
@@ -26,8 +27,8 @@ const MOST_TERMS = 10_000;
  * two series, cut where the two terms of the mixture are equal.
  */
 function logMomentAtBroken({ samplingRate: q, noiseMultiplier: z }: SampledGaussian, order: number): number {
-  const cut = z * z * Math.log(1 / q - 1) + 0.5;
-  const [logQ, logRest, logHalf] = [Math.log(q), Math.log1p(-q), Math.log(0.5)];
+  const cut = z * z * log(1 / q - 1) + 0.5;
+  const [logQ, logRest, logHalf] = [log(q), log1p(-q), log(0.5)];
   let [below, above] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
   let logChoose = 0;
   let positive = true;
@@ -44,7 +45,7 @@ function logMomentAtBroken({ samplingRate: q, noiseMultiplier: z }: SampledGauss
     if (Math.max(lowTerm, highTerm) < NEGLIGIBLE_LOG && k > order) break;
     const factor = rest / (k + 1);
     if (factor < 0) positive = !positive;
-    logChoose += Math.log(Math.abs(factor));
+    logChoose += log(Math.abs(factor));
   }
   return Math.max(0, logAdd(below, above));
 }
@@ -81,7 +82,7 @@ export function sampledDiscreteGaussianRdp(mechanism: SampledGaussian, order: nu
  */
 export function closenessOfShares(shares: number, shareVariance: number): number {
   let sum = 0;
-  for (let k = 1; k < shares; k++) sum += Math.exp((-2 * Math.PI * Math.PI * shareVariance * k) / (k + 1));
+  for (let k = 1; k < shares; k++) sum += exp((-2 * Math.PI * Math.PI * shareVariance * k) / (k + 1));
   return 10 * sum;
 }
 

@@ -1,4 +1,5 @@
 // How a noisy sum is put on whole numbers: the grid, what one customer can move on it, each dealer's share of the noise.
+import { log } from '../../elementary.ts';
 import { ConcordatError } from '../../errors.ts';
 import { SECAGG } from '../../params.ts';
 import { rareEventChance, SHARES_DISTANCE } from './accountant.ts';
@@ -45,7 +46,7 @@ const NORM_SLACK = 1 + 1e-9;
  */
 export function roundedNorm(norm: number, coordinates: number, beta: number): number {
   const root = Math.sqrt(coordinates);
-  const likely = norm ** 2 + coordinates / 4 + Math.sqrt(2 * Math.log(1 / beta)) * (norm + root / 2);
+  const likely = norm * norm + coordinates / 4 + Math.sqrt(2 * log(1 / beta)) * (norm + root / 2);
   return Math.min(norm + root, Math.sqrt(likely));
 }
 
@@ -75,11 +76,13 @@ function onGrid(terms: DpTerms, shape: ReleaseShape, levelsPerClip: number): Rel
   const beta = rareEventChance(terms.delta, shape.rounds) / 2;
   const norm = levelsPerClip * NORM_SLACK + Math.sqrt(shape.rounded) / (2 * FINE_PER_LEVEL);
   const levelsPerCount = Math.floor(shape.countShare * levelsPerClip);
-  const sensitivity = Math.hypot(roundedNorm(norm, shape.rounded, beta), levelsPerCount);
-  const shareVariance = Math.ceil((terms.noiseMultiplier * sensitivity) ** 2 / terms.honestDealers);
+  const longest = roundedNorm(norm, shape.rounded, beta);
+  const sensitivity = Math.sqrt(longest * longest + levelsPerCount * levelsPerCount);
+  const noise = terms.noiseMultiplier * sensitivity;
+  const shareVariance = Math.ceil((noise * noise) / terms.honestDealers);
   const values = (shape.rounded + shape.counted) * SECAGG.maxDealers;
   // P(|x| >= m) <= 2·exp(-m^2/(2 s^2)): the discrete Gaussian is sub-Gaussian (Canonne, Kamath, Steinke 2020)
-  const margin = Math.ceil(Math.sqrt(2 * shareVariance * Math.log((2 * values) / beta)));
+  const margin = Math.ceil(Math.sqrt(2 * shareVariance * log((2 * values) / beta)));
   const mostLevel = 2 ** (shape.valueBits - 1) - 1 - margin;
   return { levelsPerClip, levelsPerCount, sensitivity, shareVariance, mostLevel };
 }

@@ -4,7 +4,7 @@ import { ConcordatError } from '../../errors.ts';
 
 const none = z.strictObject({ mode: z.literal('none') });
 
-const dp = z.strictObject({
+export const dpSchema = z.strictObject({
   mode: z.literal('dp'),
   /** Budget of the whole task; a round that would pass it does not take place. */
   epsilon: z.number().positive().max(1_000),
@@ -19,9 +19,9 @@ const dp = z.strictObject({
   honestDealers: z.int().min(1).max(1_024),
 });
 
-export const privacySchema = z.discriminatedUnion('mode', [none, dp]);
+export const privacySchema = z.discriminatedUnion('mode', [none, dpSchema]);
 export type PrivacyTerms = z.output<typeof privacySchema>;
-export type DpTerms = z.output<typeof dp>;
+export type DpTerms = z.output<typeof dpSchema>;
 
 /** @throws ConcordatError TASK_INVALID: a task with such a strategy is read only with such a budget */
 export function dpTermsOf(privacy: PrivacyTerms): DpTerms {

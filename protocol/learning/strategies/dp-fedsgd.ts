@@ -2,13 +2,13 @@
 // gradients of a Poisson sample of its customers; the secure sum and the dealers' noise shares do the rest.
 import { z } from 'zod';
 import { measureOf } from '../measure.ts';
-import { isCanonical } from '../output.ts';
 import { createDither } from '../privacy/dither.ts';
 import { consistentCounts } from '../privacy/noisy-counts.ts';
 import { cutOff, FINE_PER_LEVEL, planRelease, type Release, toLevels } from '../privacy/release.ts';
 import { poissonSample } from '../privacy/sampling.ts';
 import { type DpTerms, dpTermsOf } from '../privacy/terms.ts';
-import { canonicalFault } from './local-sgd.ts';
+import type { Sketch } from '../sketch.ts';
+import { descentFaults } from './local-sgd.ts';
 import {
   type Contribution,
   type Labels,
@@ -21,6 +21,7 @@ import {
   type TaskFault,
   type Terms,
   type VectorPart,
+  wanted,
 } from './strategy.ts';
 
 export const dpFedSgdSettings = z.strictObject({
@@ -41,7 +42,7 @@ export type DpFedSgdSettings = z.output<typeof dpFedSgdSettings>;
 export const dpFedSgd = (settings: DpFedSgdSettings): Strategy => ({
   // gradients are taken at the iterate, which is not the model then
   ...(settings.averageDecay > 0 && { dealersReadState: true as const }),
-  fault: dpFedSgdFault,
+  faults: dpFedSgdFaults,
   parts: (shape) => partsOf(settings, shape),
   release: (shape) => releaseOf(settings, shape),
   contribute: async (work) => contribute(settings, work),
@@ -49,11 +50,10 @@ export const dpFedSgd = (settings: DpFedSgdSettings): Strategy => ({
   step: (round) => step(settings, round),
 });
 
-function dpFedSgdFault({ model, privacy }: Terms): TaskFault | undefined {
-  if (!isCanonical(model)) return canonicalFault('dp-fedsgd');
-  if (privacy.mode !== 'dp') return { path: 'privacy.mode', advice: 'dp-fedsgd needs a budget: give mode: dp' };
-  return undefined;
-}
+const dpFedSgdFaults = (terms: Sketch<Terms>): TaskFault[] => [
+  ...descentFaults('dp-fedsgd', terms),
+  ...wanted(terms.privacy?.mode, 'dp', 'privacy.mode', 'dp-fedsgd needs a budget: give mode: dp'),
+];
 
 /** A customer is counted in one of them. */
 const countersOf = ({ evaluationShare }: DpFedSgdSettings, terms: Terms): number =>

@@ -1,11 +1,13 @@
 // Ridge regression with differential privacy, in one round: noise on the summed statistics, then a penalty to match the noise.
 // After Wang, "Revisiting Differentially Private Linear Regression", 2018 (sufficient statistics perturbation).
 import { z } from 'zod';
-import { outputOf } from '../output.ts';
+import { log } from '../../elementary.ts';
+import { outputOf, typeOf } from '../output.ts';
 import { createDither } from '../privacy/dither.ts';
 import { eigenSystem } from '../privacy/eigen.ts';
 import { FINE_PER_LEVEL, planRelease, type Release, toLevels } from '../privacy/release.ts';
 import { dpTermsOf } from '../privacy/terms.ts';
+import type { Sketch } from '../sketch.ts';
 import { triangleIndex, triangleLength } from './cholesky.ts';
 import {
   type Contribution,
@@ -18,6 +20,7 @@ import {
   type TaskFault,
   type Terms,
   type VectorPart,
+  wanted,
 } from './strategy.ts';
 
 export const dpRidgeSettings = z.strictObject({
@@ -36,10 +39,10 @@ type DpRidgeSettings = z.output<typeof dpRidgeSettings>;
  * (|x|⁴ + Σ xᵢ⁴)/2 + momentWeight²·y²·|x|² — for |x| = 1 and many small features, and y = 1, about the square of this. Who has
  * more is weighed down to it.
  */
-const mostOf = ({ momentWeight }: DpRidgeSettings): number => Math.sqrt(0.5 + momentWeight ** 2);
+const mostOf = ({ momentWeight }: DpRidgeSettings): number => Math.sqrt(0.5 + momentWeight * momentWeight);
 
 export const dpRidge = (settings: DpRidgeSettings): Strategy => ({
-  fault: dpRidgeFault,
+  faults: dpRidgeFaults,
   parts: (shape) => partsOf(settings, shape),
   release: (shape) => releaseOf(settings, shape),
   contribute: async (work) => contribute(settings, work),
@@ -48,19 +51,21 @@ export const dpRidge = (settings: DpRidgeSettings): Strategy => ({
   step: (round) => ({ weights: solve(settings, round), state: NO_STATE }),
 });
 
-function dpRidgeFault({ model, privacy, rounds }: Terms): TaskFault | undefined {
-  if (model.layers?.length !== 1)
-    return { path: 'model.layers', advice: 'dp-ridge is linear: name the score layer alone' };
-  if (outputOf(model).type === 'classes') {
-    return { path: 'strategy.name', advice: 'dp-ridge has one output: for classes, name dp-fedsgd' };
+function dpRidgeFaults({ model, privacy, rounds }: Sketch<Terms>): TaskFault[] {
+  if (model && typeOf(model) === 'classes') {
+    // the strategy has to change: what this one asks of a task then no longer counts
+    return [{ path: 'strategy.name', advice: 'dp-ridge has one output: for classes, name dp-fedsgd' }];
   }
-  if (model.loss !== 'squared') return { path: 'model.loss', advice: 'dp-ridge minimises the squared loss: name that' };
-  if (model.positiveWeight !== 1) return { path: 'model.positiveWeight', advice: 'dp-ridge weighs all alike: give 1' };
-  if (model.l2 !== 0) return { path: 'model.l2', advice: 'dp-ridge takes its penalty from the noise: give 0' };
-  if (rounds !== 1) return { path: 'rounds', advice: 'dp-ridge is done after one: give 1' };
-  if (privacy.mode !== 'dp') return { path: 'privacy.mode', advice: 'dp-ridge needs a budget: give mode: dp' };
-  if (privacy.samplingRate !== 1) return { path: 'privacy.samplingRate', advice: 'dp-ridge uses everybody: give 1' };
-  return undefined;
+  const samplingRate = privacy?.mode === 'dp' ? privacy.samplingRate : undefined;
+  return [
+    ...wanted(model?.layers?.length, 1, 'model.layers', 'dp-ridge is linear: name the score layer alone'),
+    ...wanted(model?.loss, 'squared', 'model.loss', 'dp-ridge minimises the squared loss: name that'),
+    ...wanted(model?.positiveWeight, 1, 'model.positiveWeight', 'dp-ridge weighs all alike: give 1'),
+    ...wanted(model?.l2, 0, 'model.l2', 'dp-ridge takes its penalty from the noise: give 0'),
+    ...wanted(rounds, 1, 'rounds', 'dp-ridge is done after one: give 1'),
+    ...wanted(privacy?.mode, 'dp', 'privacy.mode', 'dp-ridge needs a budget: give mode: dp'),
+    ...wanted(samplingRate, 1, 'privacy.samplingRate', 'dp-ridge uses everybody: give 1'),
+  ];
 }
 
 function partsOf(settings: DpRidgeSettings, shape: Shape): VectorPart[] {
@@ -104,8 +109,12 @@ function contribute(settings: DpRidgeSettings, { shape, features, labels, fillRa
 /** min(1, most/|v|), whatever the label is; nothing for what is not finite. */
 function customerWeight(row: Float64Array, settings: DpRidgeSettings): number {
   let [squares, fourths] = [0, 0];
-  for (const x of row) [squares, fourths] = [squares + x * x, fourths + x ** 4];
-  const norm = Math.sqrt((squares * squares + fourths) / 2 + settings.momentWeight ** 2 * squares);
+  for (const x of row) {
+    const square = x * x;
+    [squares, fourths] = [squares + square, fourths + square * square];
+  }
+  const moment = settings.momentWeight * settings.momentWeight * squares;
+  const norm = Math.sqrt((squares * squares + fourths) / 2 + moment);
   return Number.isFinite(norm) ? Math.min(1, mostOf(settings) / norm) : 0;
 }
 
@@ -150,7 +159,7 @@ function solve(settings: DpRidgeSettings, { shape, sums: [gram, moments], dealer
   if (outputOf(shape.terms.model).type === 'regression') return Float32Array.from(solution, (w) => w / clipNorm);
   const records = totalWeightFraction * shape.terms.update.weightBound;
   // 1·1 over all customers, by their weights: noisy, and never more than there are records
-  const counted = Math.max(RARE * records, Math.min(records, (rows.at(-1)?.at(-1) ?? 0) * clipNorm ** 2));
+  const counted = Math.max(RARE * records, Math.min(records, (rows.at(-1)?.at(-1) ?? 0) * clipNorm * clipNorm));
   return toScores(solution, clipNorm, ((b.at(-1) ?? 0) * clipNorm) / counted);
 }
 
@@ -161,6 +170,6 @@ function toScores(solution: Float64Array, clipNorm: number, share: number): Serv
   const p = Math.max(RARE, Math.min(1 - RARE, share));
   const slope = 1 / (p * (1 - p));
   const weights = Float32Array.from(solution, (w) => (slope * w) / clipNorm);
-  weights[weights.length - 1] = Math.log(p / (1 - p)) + slope * ((solution.at(-1) ?? 0) / clipNorm - p);
+  weights[weights.length - 1] = log(p / (1 - p)) + slope * ((solution.at(-1) ?? 0) / clipNorm - p);
   return weights;
 }

@@ -1,6 +1,7 @@
 // What the gradient strategies share at a dealer: some epochs of SGD from the base model, and the mean of what came out.
 import { z } from 'zod';
-import { isCanonical } from '../output.ts';
+import { isSquashed } from '../output.ts';
+import type { Sketch } from '../sketch.ts';
 import { type ClippedUpdate, clip, type LocalUpdate, localUpdate, weighted } from '../update.ts';
 import { weightsPart } from './parts.ts';
 import type {
@@ -77,23 +78,29 @@ export const meanOf = (round: ServerRound, part: number): Float64Array =>
 export const moved = (base: Float32Array, step: Float64Array, rate = 1): Float32Array =>
   base.map((weight, i) => weight + rate * (step[i] ?? 0));
 
-export const canonicalFault = (name: string): TaskFault => ({
-  path: 'model.loss',
-  advice: `${name} descends on sigmoid-cross-entropy, on softmax-cross-entropy, and on squared loss with a linear output: name one of them`,
-});
+/** What descends, descends on a loss with the activation that makes its gradient (score − target). */
+export function descentFaults(name: string, { model }: Sketch<Terms>): TaskFault[] {
+  if (model === undefined || !isSquashed(model)) return [];
+  const advice = `${name} descends on sigmoid-cross-entropy, on softmax-cross-entropy, and on squared loss with a linear output: name one of them`;
+  return [{ path: 'model.loss', advice }];
+}
 
 /** An explicit step of SGD overshoots when rate·curvature of its penalties reaches 1. */
-export function sgdFault({ model }: Terms, { learningRate }: LocalSgd, proximal = 0): TaskFault | undefined {
-  if (!isCanonical(model)) return canonicalFault('this strategy');
-  if (learningRate * (model.l2 + proximal) < 1) return undefined;
+function stepFaults({ model }: Sketch<Terms>, { learningRate }: LocalSgd, proximal: number): TaskFault[] {
+  if (model?.l2 === undefined || !(learningRate * (model.l2 + proximal) >= 1)) return [];
   const penalties = proximal > 0 ? 'l2 + proximal' : 'l2';
   const advice = `learningRate·(${penalties}) must be under 1, or every step overshoots: lower one of them`;
-  return { path: 'model.l2', advice };
+  return [{ path: 'model.l2', advice }];
 }
+
+export const sgdFaults = (terms: Sketch<Terms>, settings: LocalSgd, proximal = 0): TaskFault[] => [
+  ...descentFaults('this strategy', terms),
+  ...stepFaults(terms, settings, proximal),
+];
 
 /** A strategy that differs from FedAvg in the server's step alone. */
 export const withServerStep = (settings: LocalSgd, step: Strategy['step']): Strategy => ({
-  fault: (terms) => sgdFault(terms, settings),
+  faults: (terms) => sgdFaults(terms, settings),
   parts: deltaParts,
   contribute: (work) => sendDelta(work, settings),
   step,

@@ -1,8 +1,10 @@
 // Ridge regression in one round: the dealers' sufficient statistics add up to those of all records in one place, so the
 // solution is the centralised one, up to quantising. Nobody trains, nothing drifts, and the split over dealers is irrelevant.
 import { z } from 'zod';
+import { log } from '../../elementary.ts';
 import { ConcordatError } from '../../errors.ts';
-import { outputOf } from '../output.ts';
+import { outputOf, typeOf } from '../output.ts';
+import type { Sketch } from '../sketch.ts';
 import { solveSymmetric, triangleIndex, triangleLength } from './cholesky.ts';
 import {
   type Labels,
@@ -12,6 +14,7 @@ import {
   type TaskFault,
   type Terms,
   type VectorPart,
+  wanted,
 } from './strategy.ts';
 
 export const ridgeSettings = z.strictObject({
@@ -30,7 +33,7 @@ export interface SufficientStatistics {
 }
 
 export const ridge = (settings: RidgeSettings): Strategy => ({
-  fault: ridgeFault,
+  faults: ridgeFaults,
   parts: (shape) => ridgeParts(settings, shape),
   async contribute({ shape, features, labels }) {
     const { gram, moments } = statisticsOf(features, labels, shape, settings.featureBound);
@@ -48,21 +51,22 @@ export const ridge = (settings: RidgeSettings): Strategy => ({
   },
 });
 
-function ridgeFault({ model }: Terms): TaskFault | undefined {
-  if (model.layers?.length !== 1)
-    return { path: 'model.layers', advice: 'ridge is linear: name the score layer alone' };
-  if (outputOf(model).type === 'classes') {
-    return { path: 'strategy.name', advice: 'ridge has one output: for classes, name fedavg or another that trains' };
+function ridgeFaults({ model }: Sketch<Terms>): TaskFault[] {
+  if (model && typeOf(model) === 'classes') {
+    // the strategy has to change: what this one asks of a model then no longer counts
+    return [{ path: 'strategy.name', advice: 'ridge has one output: for classes, name fedavg or another that trains' }];
   }
-  if (model.loss !== 'squared') return { path: 'model.loss', advice: 'ridge minimises the squared loss: name that' };
-  if (model.l2 === 0) return { path: 'model.l2', advice: 'one-hot columns need a penalty: give l2 over 0' };
-  return undefined;
+  return [
+    ...wanted(model?.layers?.length, 1, 'model.layers', 'ridge is linear: name the score layer alone'),
+    ...wanted(model?.loss, 'squared', 'model.loss', 'ridge minimises the squared loss: name that'),
+    ...(model?.l2 === 0 ? [{ path: 'model.l2', advice: 'one-hot columns need a penalty: give l2 over 0' }] : []),
+  ];
 }
 
 /** Steps are powers of two: sums of features that are whole numbers, or fractions on that grid, are exact. */
 function ridgeParts({ featureBound, entryBits }: RidgeSettings, { terms, features }: Shape): VectorPart[] {
   const heaviest = Math.max(1, terms.model.positiveWeight);
-  const bound = terms.update.weightBound * heaviest * Math.max(1, featureBound) ** 2;
+  const bound = terms.update.weightBound * heaviest * Math.max(1, featureBound * featureBound);
   let range = 1;
   while (range <= bound) range *= 2;
   const entry = { step: range / 2 ** (entryBits - 1), bits: entryBits, signed: true };
@@ -135,6 +139,6 @@ function toScores(solution: Float64Array, { gram, moments }: SufficientStatistic
   const p = ((moments.at(-1) ?? 0) + 0.5) / ((gram.at(-1) ?? 0) + 1);
   const slope = 1 / (p * (1 - p));
   const weights = Float32Array.from(solution, (w) => slope * w);
-  weights[weights.length - 1] = Math.log(p / (1 - p)) + slope * ((solution.at(-1) ?? 0) - p);
+  weights[weights.length - 1] = log(p / (1 - p)) + slope * ((solution.at(-1) ?? 0) - p);
   return weights;
 }

@@ -1,7 +1,7 @@
 // SCAFFOLD (Karimireddy et al. 2020, option II): each dealer corrects its gradients by how it differs from the others.
 import { z } from 'zod';
 import { clipVector, weighted } from '../update.ts';
-import { clippedToTask, deltaParts, LOCAL_SGD, meanOf, moved, serverRate, sgdFault, train } from './local-sgd.ts';
+import { clippedToTask, deltaParts, LOCAL_SGD, meanOf, moved, serverRate, sgdFaults, train } from './local-sgd.ts';
 import { onGrid, weightsPart } from './parts.ts';
 import type { Shape, Strategy, StrategyState } from './strategy.ts';
 
@@ -21,7 +21,7 @@ export const scaffold = (settings: z.output<typeof scaffoldSettings>): Strategy 
   const controlPart = (shape: Shape) => weightsPart('control', shape, settings.controlClipNorm);
   return {
     dealersReadState: true,
-    fault: (terms) => sgdFault(terms, settings),
+    faults: (terms) => sgdFaults(terms, settings),
     parts: (shape) => [...deltaParts(shape), controlPart(shape)],
     async contribute(work) {
       const { base, labels, weightFraction } = work;

@@ -2,6 +2,7 @@
 import type { FillRandom } from '../../secagg/block.ts';
 import type { Release } from '../privacy/release.ts';
 import type { PrivacyTerms } from '../privacy/terms.ts';
+import type { Sketch } from '../sketch.ts';
 
 /** Named vectors carried from one round to the next: moments, control variates. Empty for a strategy without memory. */
 export type StrategyState = Readonly<Record<string, Float64Array>>;
@@ -143,12 +144,19 @@ export interface TaskFault {
   readonly advice: string;
 }
 
+/** A fault when the value is there and is another one. */
+export const wanted = <T>(value: T | undefined, only: T, path: string, advice: string): TaskFault[] =>
+  value === undefined || value === only ? [] : [{ path, advice }];
+
 /** A strategy with its settings bound in. */
 export interface Strategy {
   /** Dealers read the server's state: they fetch it with the base model. Absent when it is the server's alone. */
   readonly dealersReadState?: true;
-  /** Looked for when the task is read. */
-  fault(terms: Terms): TaskFault | undefined;
+  /**
+   * Looked for when the task is read: all that are independent, and none that another one brings about. What breaks the schema is
+   * left out of the terms, and a setting that does is NaN: of such a thing nothing is said.
+   */
+  faults(terms: Sketch<Terms>): TaskFault[];
   parts(shape: Shape): readonly VectorPart[];
   /** Deterministic but for what it draws from `fillRandom`. @throws ConcordatError TRAINING_DIVERGED, VALUE_OUT_OF_RANGE */
   contribute(work: LocalWork): Promise<Contribution>;
