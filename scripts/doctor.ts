@@ -117,12 +117,10 @@ async function nativeTensors(): Promise<Finding> {
     await startTensorBackend('tensorflow');
     return { what, ok: true, found: 'tfjs-node starts: tasks of backend tensorflow can be taken' };
   } catch (cause) {
-    const missing = cause instanceof ConcordatError && cause.code === 'TENSOR_BACKEND_MISSING';
-    return {
-      what,
-      ok: missing,
-      found: missing ? 'not installed, which only tasks of that backend need' : String(cause),
-    };
+    const detail = cause instanceof ConcordatError ? cause.detail : String(cause);
+    if (detail.endsWith('is not installed'))
+      return { what, ok: true, found: 'not installed, which only tasks of that backend need' };
+    return { what, ok: false, found: detail, remedy: 'install @tensorflow/tfjs-node again, or remove it' };
   }
 }
 

@@ -5,6 +5,7 @@ import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { ConcordatError } from '../../protocol/errors.ts';
 import type { Backend } from '../../protocol/learning/layers-model.ts';
+import { loadNative, startNative } from './native.ts';
 
 /** How the listeners look that Emscripten's glue code puts on the process. */
 const GLUE = /instanceof ExitStatus|^function\s*\(reason\)\s*\{\s*throw reason;?\s*\}$/;
@@ -47,20 +48,6 @@ async function startCpu(): Promise<void> {
   env.set('PROD', production);
 }
 
-/** Not a dependency: it downloads a binary when it is installed, which a dealer decides for itself. */
-const NATIVE = '@tensorflow/tfjs-node';
-const importNative = (): Promise<unknown> => import(NATIVE);
-
-async function startNative(load: () => Promise<unknown>): Promise<void> {
-  try {
-    await load();
-  } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND';
-    const reason = missing ? 'is not installed' : (cause as Error).message.split('\n')[0];
-    throw new ConcordatError('TENSOR_BACKEND_MISSING', `${NATIVE} ${reason}`, { backend: 'tensorflow' }, { cause });
-  }
-}
-
 const starting = new Map<Backend, Promise<void>>();
 
 function once(backend: Backend, start: () => Promise<void>): Promise<void> {
@@ -78,7 +65,7 @@ function once(backend: Backend, start: () => Promise<void>): Promise<void> {
  * @param load where `tensorflow` comes from
  * @throws ConcordatError TENSOR_BACKEND_WRONG, TENSOR_BACKEND_MISSING
  */
-export async function startTensorBackend(backend: Backend = 'wasm', load = importNative): Promise<void> {
+export async function startTensorBackend(backend: Backend = 'wasm', load: () => unknown = loadNative): Promise<void> {
   const wasm = once('wasm', startWasm);
   await (backend === 'wasm' ? wasm : wasm.catch(() => undefined));
   if (backend === 'cpu') await once('cpu', startCpu);

@@ -10,6 +10,7 @@ import { layersFaults } from '../../protocol/learning/layers-model.ts';
 import type { LayersModel } from '../../protocol/learning/task.ts';
 import { topologyOf } from '../../protocol/learning/topology.ts';
 import { layersModel } from '../helpers/keras.ts';
+import { BACKENDS_HERE } from '../helpers/native.ts';
 
 interface Vector {
   readonly source: string;
@@ -74,25 +75,20 @@ test.each(['2', '3'])('Keras %s has written every layer and every activation tha
 });
 
 describe.each(VECTORS)('%s', (file, vector) => {
-  test.each(['cpu', 'wasm'] as const)(
-    'on %s, scores and a step of SGD are those of Keras, to 1e-5',
-    async (backend) => {
-      const model = await modelOf(vector.topology);
-      if (layersFaults(model, 'fedavg', backend).length > 0) {
-        expect([backend, file]).toEqual(['wasm', expect.stringContaining('windows')]); // lacks a kernel, and says so
-        return;
-      }
-      const trainer = await createTrainer({ model, backend }, COLUMNS);
-      const weights = inOrder(model, vector.weights);
-      expect(furthest(trainer.score(weights, rowsOf(vector)), Float32Array.from(vector.scores))).toBeLessThan(
-        TOLERANCE,
-      );
-      const trained = await stepped(trainer, vector, weights);
-      const theirs = inOrder(model, vector.trained);
-      expect(furthest(theirs, weights)).toBeGreaterThan(1e-3);
-      expect(furthest(trained, theirs)).toBeLessThan(TOLERANCE);
-    },
-  );
+  test.each(BACKENDS_HERE)('on %s, scores and a step of SGD are those of Keras, to 1e-5', async (backend) => {
+    const model = await modelOf(vector.topology);
+    if (layersFaults(model, 'fedavg', backend).length > 0) {
+      expect([backend, file]).toEqual(['wasm', expect.stringContaining('windows')]); // lacks a kernel, and says so
+      return;
+    }
+    const trainer = await createTrainer({ model, backend }, COLUMNS);
+    const weights = inOrder(model, vector.weights);
+    expect(furthest(trainer.score(weights, rowsOf(vector)), Float32Array.from(vector.scores))).toBeLessThan(TOLERANCE);
+    const trained = await stepped(trainer, vector, weights);
+    const theirs = inOrder(model, vector.trained);
+    expect(furthest(theirs, weights)).toBeGreaterThan(1e-3);
+    expect(furthest(trained, theirs)).toBeLessThan(TOLERANCE);
+  });
 });
 
 const written = (name: string) => {

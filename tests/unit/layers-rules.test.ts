@@ -13,6 +13,7 @@ import { createPrng } from '../../protocol/learning/prng.ts';
 import type { LayersModel } from '../../protocol/learning/task.ts';
 import { topologyOf } from '../../protocol/learning/topology.ts';
 import { dense, functional, type KerasEntry, layer, layersModel, sequential } from '../helpers/keras.ts';
+import { BACKENDS_HERE, NATIVE_INSTALLED } from '../helpers/native.ts';
 
 const COLUMNS = 6;
 const flat = layer('Flatten', 'flat');
@@ -122,12 +123,16 @@ test('each rule has a model here', () => {
 });
 
 test.each([...LAYER_RULES.keys()])(
-  '%s trains alike on cpu and wasm, to 1e-5, or lacks what it is said to lack',
+  '%s trains alike on cpu and wasm (and natively, where that is installed), to 1e-5, or lacks what it is said to lack',
   async (type) => {
     const model = await modelFor(topologyFor(type));
     const { missingOnWasm, wrongOnWasm } = LAYER_RULES.get(type) ?? {};
     expect(layersFaults(model, 'fedavg', 'cpu')).toEqual([]);
     const onCpu = await trainedOn('cpu', model);
+    if (NATIVE_INSTALLED) {
+      expect(layersFaults(model, 'fedavg', 'tensorflow')).toEqual([]);
+      expect(furthest(onCpu, await trainedOn('tensorflow', model))).toBeLessThan(1e-5);
+    }
     if (wrongOnWasm !== undefined) {
       expect(layersFaults(model, 'fedavg', 'wasm')[0]?.advice).toContain(`${wrongOnWasm}, which is wrong on wasm`);
       // the day this fails, the library is mended and the rule can go
@@ -146,9 +151,10 @@ test.each([...LAYER_RULES.keys()])(
   },
 );
 
-test.each([...LAYER_ACTIVATIONS])('activation %s trains alike on cpu and wasm, to 1e-5', async (activation) => {
+test.each([...LAYER_ACTIVATIONS])('activation %s trains alike on every backend here, to 1e-5', async (activation) => {
   const model = await modelFor(sequential(COLUMNS, [dense('first', 8, activation), score]));
-  expect(furthest(await trainedOn('cpu', model), await trainedOn('wasm', model))).toBeLessThan(1e-5);
+  const onCpu = await trainedOn('cpu', model);
+  for (const backend of BACKENDS_HERE) expect(furthest(onCpu, await trainedOn(backend, model))).toBeLessThan(1e-5);
 });
 
 test.each([...LAYER_RULES.keys()])(

@@ -1,8 +1,10 @@
-// Backends: each task on its own, two in one process, and one that is not installed.
+// Backends: each task on its own, two in one process, and a stand-in for the native one (itself: tensor-backends-native.test.ts).
+import { createRequire } from 'node:module';
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { startTensorBackend, useTensorBackend } from '../../engines/tensor/backend.ts';
+import { loadNative } from '../../engines/tensor/native.ts';
 import { createTrainer, type TrainingPlan } from '../../engines/tensor/train.ts';
 import { utf8ToBytes } from '../../protocol/bytes.ts';
 import { BACKENDS, type Backend } from '../../protocol/learning/layers-model.ts';
@@ -77,28 +79,56 @@ test('two tasks on two backends at the same time each have the bits they have al
   expect(tf.memory().numTensors).toBe(before);
 });
 
-test('the native backend is asked for where it is not installed: what to do is said, and the others still run', async () => {
-  await expect(startTensorBackend('tensorflow')).rejects.toThrow(
-    /TENSOR_BACKEND_MISSING.*@tensorflow\/tfjs-node is not installed.*npm install @tensorflow\/tfjs-node/,
-  );
+const NOT_THERE = "Cannot find module '@tensorflow/tfjs-node'\nRequire stack:\n- backend.ts";
+const fails = (message: string) => () => {
+  throw new Error(message);
+};
+
+test.each([
+  ['is not installed', fails(NOT_THERE), /tfjs-node is not installed.*npm install @tensorflow\/tfjs-node/],
+  ['lacks one of its parts', fails("Cannot find module 'nopt'"), "does not start: Cannot find module 'nopt' ("],
+  ['has a broken binary', fails('it does not load\nits stack'), 'tfjs-node does not start: it does not load ('],
+  ['registers nothing', () => undefined, "does not start: Backend name 'tensorflow' not found"],
+])('the native backend %s: what to do is said, and the others still run', async (_, load, message) => {
+  const started = startTensorBackend('tensorflow', load);
+  await expect(started).rejects.toThrow('TENSOR_BACKEND_MISSING');
+  await expect(started).rejects.toThrow(message);
   expect(() => useTensorBackend('tensorflow')).toThrow('TENSOR_BACKEND_WRONG');
   useTensorBackend('wasm');
   expect(tf.getBackend()).toBe('wasm');
 });
 
+test('the package sees no arguments while it is loaded: node-pre-gyp would take --dir of a dealer for its --directory', () => {
+  const { argv } = process;
+  process.argv = [...argv.slice(0, 2), '--dir', 'dealer'];
+  const all = process.argv;
+  try {
+    expect(loadNative(() => process.argv)).toEqual(argv.slice(0, 2));
+    expect(process.argv).toBe(all);
+    expect(() => loadNative(fails(NOT_THERE))).toThrow('Cannot find');
+    expect(process.argv).toBe(all);
+  } finally {
+    process.argv = argv;
+  }
+});
+
 test('once it is installed it is found, trains, and can be left again', async () => {
+  const util = createRequire(import.meta.url)('node:util') as Record<string, unknown>;
+  util.isNullOrUndefined = undefined; // as from Node 23 on
+  const seen: unknown[] = [];
   // what importing the package does: it registers a backend of that name and makes it the active one
   const load = async () => {
+    const { isNullOrUndefined } = util as { isNullOrUndefined(x: unknown): boolean };
+    seen.push(process.env.TF_NUM_INTRAOP_THREADS, isNullOrUndefined(undefined), isNullOrUndefined(0));
     await startTensorBackend('cpu');
+    tf.env().set('PROD', true); // or the stand-in would advertise what it stands for
     tf.copyRegisteredKernels('cpu', 'tensorflow');
     tf.registerBackend('tensorflow', () => new MathBackendCPU());
     await tf.setBackend('tensorflow');
   };
-  const broken = async () => {
-    throw new Error('the binary does not load\nits stack');
-  };
-  await expect(startTensorBackend('tensorflow', broken)).rejects.toThrow('tfjs-node the binary does not load');
+  process.env.TF_NUM_INTRAOP_THREADS = '8';
   await startTensorBackend('tensorflow', load);
+  expect(seen).toEqual(['1', true, false]);
   expect(tf.getBackend()).toBe('tensorflow');
   const native = await train({ model: LAYERS, backend: 'tensorflow' });
   expect(native).toEqual(await train({ model: LAYERS, backend: 'cpu' }));
