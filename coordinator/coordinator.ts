@@ -40,6 +40,7 @@ import { openTaskJournal } from './tasks/journal.ts';
 import { createTaskRunner, type TaskDriver } from './tasks/runner.ts';
 import { recordOperations } from './transcript/consent-entries.ts';
 import { openTranscript } from './transcript/transcript.ts';
+import { federationsKey } from './verification-key.ts';
 
 export interface CoordinatorOptions {
   readonly directory: string;
@@ -50,7 +51,7 @@ export interface CoordinatorOptions {
   readonly federation: Hex;
   readonly task: Task;
   readonly contract: DataContract;
-  /** snarkjs' verification key, canonical JSON: goes into the transcript's genesis. */
+  /** snarkjs' verification key: goes into the transcript's genesis. */
   readonly verificationKeyJson: string;
   readonly keyHolderUrls: readonly string[];
   readonly relyingParty: RelyingParty;
@@ -80,7 +81,8 @@ export async function createCoordinator(
   const store = await openStore(join(options.directory, 'store'));
   const bundleDir = join(options.directory, 'bundle');
   const transcript = await openTranscript(bundleDir);
-  await writeGenesis(transcript, chain, options);
+  const verificationKeyJson = await federationsKey(options.verificationKeyJson, chain);
+  await writeGenesis(transcript, chain, { ...options, verificationKeyJson });
   const catalogue = await openTaskCatalogue(transcript);
   const earlierRounds = createEarlierRounds(chain.ledger);
   const carryOver = createCarryOver({
@@ -190,6 +192,7 @@ export async function createCoordinator(
     createPublicRouter({
       bundleDir,
       manifest: transcript.manifest,
+      entries: transcript.entries,
       first: tasks.details(options.task.hash).documents,
       status: (): CoordinatorStatus => ({
         address: identity.address,

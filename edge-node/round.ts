@@ -1,4 +1,5 @@
-// One round at a dealer, in one sentence: gate, train, quantise, seal, send, commit; and again when consent moved on.
+// One round at a dealer, in one sentence: check the base, gate, train, quantise, seal, send, commit; and again when consent moved
+// on.
 import type { RefusedTransaction } from '../engines/chain/client.ts';
 import type { ChainConnection } from '../engines/chain/connect.ts';
 import type { EarlierRounds } from '../engines/chain/earlier-rounds.ts';
@@ -22,8 +23,8 @@ import { requirePrivacy } from './privacy/budget.ts';
 import type { AttemptSeeds } from './seal/attempt-seeds.ts';
 import type { OneTimeSealer, StoredUpdate } from './seal/once.ts';
 import type { PayloadRandom, SealedUpdate } from './seal/seal.ts';
+import type { BaseChecker, ProvenBase } from './train/check-base.ts';
 import type { DealerStates } from './train/dealer-state.ts';
-import type { FetchBase, RoundBase } from './train/fetch-base.ts';
 import { computeUpdate } from './update.ts';
 import type { UploadSender } from './upload.ts';
 
@@ -41,7 +42,7 @@ export interface RoundParts {
   readonly earlierRounds: EarlierRounds;
   readonly commitRecords: RecordsCommitter;
   readonly dealerStates: DealerStates;
-  readonly fetchBase: FetchBase;
+  readonly bases: BaseChecker;
   readonly sendUpload: UploadSender;
   readonly chainNowSeconds: () => Promise<number>;
   /** Set while a drill waits: this root is committed first, to be refused on the record. */
@@ -89,7 +90,7 @@ export async function takePart(round: number, record: RoundRecord, parts: RoundP
   await requirePrivacy(round, record, parts);
   await parts.sealer.forgetBefore(round);
   await letGoOfSeeds(round, parts);
-  const base = await parts.fetchBase(record.baseModelHash);
+  const base = await parts.bases.base(round, record.baseModelHash);
   for (let tries = 1; ; tries++) {
     try {
       return await tryOnce(round, record, base, parts);
@@ -101,7 +102,7 @@ export async function takePart(round: number, record: RoundRecord, parts: RoundP
   }
 }
 
-async function tryOnce(round: number, record: RoundRecord, base: RoundBase, parts: RoundParts): Promise<RoundResult> {
+async function tryOnce(round: number, record: RoundRecord, base: ProvenBase, parts: RoundParts): Promise<RoundResult> {
   const [startedMs, access] = [performance.now(), await accessNow(record, parts)];
   const selection = await parts.selections.ensure(access);
   if (selection === undefined) return { took: 'no-part', round, reason: 'no live consent covers this round' };
@@ -137,7 +138,7 @@ async function letGoOfSeeds(round: number, { seeds, participations }: RoundParts
 
 async function trainAndSeal(
   context: SealContext,
-  base: RoundBase,
+  base: ProvenBase,
   records: readonly ConsentedRecord[],
   parts: RoundParts,
 ): Promise<{ readonly sealed: StoredUpdate; readonly sealingMs: number }> {

@@ -24,6 +24,8 @@ const LOOK_EVERY_MS = 1_000;
 const MAX_FAILURES = 3;
 /** As the link takes it. */
 const MAX_REASON = 200;
+/** Trying again changes nothing, and what is wrong is worth more than its code. */
+const FINAL: ReadonlySet<string> = new Set(['MODEL_UNPROVEN']);
 /** Somebody else is away: that is waited out, and no failure of this dealer. */
 const AWAY: ReadonlySet<string> = new Set(['TIMED_OUT', 'CHAIN_UNREACHABLE']);
 
@@ -72,10 +74,12 @@ export function createRoundFollower(parts: RoundFollowerParts) {
       const failed = (failures.get(round) ?? 0) + (AWAY.has(code) ? 0 : 1);
       failures.set(round, failed);
       log.error({ err: error, round, code, failed }, 'could not take part');
-      if (failed >= MAX_FAILURES && round > done) {
+      const isFinal = FINAL.has(code);
+      if ((failed >= MAX_FAILURES || isFinal) && round > done) {
         done = round;
-        results.push({ took: 'no-part', round, reason: code });
-        decline(round, code);
+        const reason = isFinal && error instanceof ConcordatError ? `${code}: ${error.detail}` : code;
+        results.push({ took: 'no-part', round, reason });
+        decline(round, reason);
       }
     }
   }

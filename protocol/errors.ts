@@ -205,6 +205,11 @@ export const ERRORS = {
     meaning: 'a model does not have the layout or hash that was agreed',
     remedy: 'fetch the model named on chain',
   },
+  MODEL_UNPROVEN: {
+    status: 409,
+    meaning: 'a published model is not what came of its round\u2019s sum',
+    remedy: 'do not train from it; keep the transcript, and audit the coordinator (checks 12 to 14)',
+  },
   TASK_REFUSED: {
     status: 403,
     meaning: 'this edge node does not allow the task',

@@ -29,7 +29,7 @@ const outcome = z.union([
 ]);
 
 /**
- * The one place where an audit rests on snarkjs: how a key grew out of a circuit, contribution by contribution, only it can
+ * The one place where an audit rests on snarkjs: powers of tau, and how a key grew contribution by contribution, only it can
  * check. Never whether a proof holds under the key.
  * @throws ConcordatError PROCESS_FAILED when the command says neither yes nor no
  */

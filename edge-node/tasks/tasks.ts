@@ -12,12 +12,14 @@ import { encodeModel, initialModel, layoutOf, modelHash, parameterCount } from '
 import { cohortNoiseFault } from '../../protocol/learning/privacy/check-task.ts';
 import type { ConsentGate } from '../data/gate.ts';
 import type { RoundParts } from '../round.ts';
+import type { FetchBase } from '../train/fetch-base.ts';
 import type { TaskDocuments, TaskPair } from './documents.ts';
 import { type AcceptPolicy, refusalOf, roundRefusalOf } from './policy.ts';
 
 /** What differs from task to task. */
-export interface TaskParts
-  extends Pick<RoundParts, 'task' | 'contract' | 'requirement' | 'dealerStates' | 'fetchBase'> {
+export interface TaskParts extends Pick<RoundParts, 'task' | 'contract' | 'requirement' | 'dealerStates' | 'bases'> {
+  /** Whatever the hash names, proven or not. */
+  readonly fetchBase: FetchBase;
   readonly signFingerprint: (round: number, aggregateHash: Hex) => Promise<void>;
 }
 
@@ -33,6 +35,8 @@ export interface TaskStanding {
   readonly accepted: boolean;
   /** Why not. */
   readonly reason?: string;
+  /** Why this dealer takes no part in its rounds although it accepts it: a published model did not come about as it should. */
+  readonly modelUnproven?: string;
 }
 
 export interface EdgeTasks {
@@ -40,6 +44,10 @@ export interface EdgeTasks {
   judge(round: number, record: Judged): Promise<Verdict>;
   /** Before any round of it opens. */
   consider(taskHash: Hex): Promise<void>;
+  /** What a round published, if it is of a task that this dealer accepts: the next round is then quicker to start. */
+  checkPublished(round: number): Promise<void>;
+  /** What each of its tasks published last: a dealer that joins late need not wait for a round to begin. */
+  checkLast(): Promise<void>;
   /** Of a round this dealer took part in, whatever its policy says by now. */
   signFingerprint(taskHash: Hex, round: number, aggregateHash: Hex): Promise<void>;
   /** Of the task that the node was started with. */
@@ -57,7 +65,7 @@ export interface EdgeTasksParts {
   /** Reads the records by this contract. @throws ConcordatError DATA_BREAKS_CONTRACT and the like */
   readonly gateOf: (contract: DataContract) => Promise<ConsentGate>;
   readonly earlierRounds: EarlierRounds;
-  readonly ledger: Pick<RoundLedger, 'commitOf' | 'lastModelOf'>;
+  readonly ledger: Pick<RoundLedger, 'commitOf' | 'lastModelOf' | 'roundOf' | 'roundCount'>;
   readonly dealer: Hex;
   /** The fewest dealers that the federation's contracts take for a sum. */
   readonly minCohort: number;
@@ -183,6 +191,26 @@ export async function openEdgeTasks(parts: EdgeTasksParts): Promise<EdgeTasks> {
     return { parts: { ...ofTask, gate: await parts.gateOf(pair.contract) } };
   }
 
+  const accepted = () => [...made.values()].filter(({ task }) => standings.get(task.hash)?.accepted);
+
+  async function checkPublished(round: number): Promise<void> {
+    const record = await parts.ledger.roundOf(round);
+    const of = accepted().find(({ task }) => task.hash === record?.taskHash);
+    if (record?.status === 'published' && record.modelHash !== undefined) {
+      await of?.bases.check(round + 1, record.modelHash);
+    }
+  }
+
+  async function checkLast(): Promise<void> {
+    const hashes = accepted().map(({ task }) => task.hash);
+    const last = await Promise.all(hashes.map((hash) => parts.ledger.lastModelOf(hash)));
+    const sought = new Set(hashes.filter((_, i) => last[i] !== undefined));
+    for (let round = await parts.ledger.roundCount(); round >= 1 && sought.size > 0; round--) {
+      const record = await parts.ledger.roundOf(round);
+      if (record?.status === 'published' && sought.delete(record.taskHash)) await checkPublished(round);
+    }
+  }
+
   judgeTask(first);
   const firstParts = partsOf(first);
   for (const pair of await documents.kept()) if (judgeTask(pair) === undefined) partsOf(pair);
@@ -198,7 +226,13 @@ export async function openEdgeTasks(parts: EdgeTasksParts): Promise<EdgeTasks> {
     },
     signFingerprint: async (taskHash, round, aggregateHash) =>
       partsOf(await pairOf(taskHash)).signFingerprint(round, aggregateHash),
-    accepted: () => [...made.values()].filter(({ task }) => standings.get(task.hash)?.accepted),
-    standings: () => [...standings.values()],
+    checkPublished,
+    checkLast,
+    accepted,
+    standings: () =>
+      [...standings.values()].map((standing) => {
+        const modelUnproven = made.get(standing.hash)?.bases.fault();
+        return { ...standing, ...(modelUnproven !== undefined && { modelUnproven }) };
+      }),
   };
 }

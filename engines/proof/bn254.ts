@@ -12,11 +12,17 @@ interface GroupFunctions {
   zero(out: number): void;
   add(a: number, b: number, out: number): void;
   addMixed(a: number, affine: number, out: number): void;
+  /** Of two affine points; a Jacobian one comes out. */
+  subAffine(a: number, b: number, out: number): void;
+  /** 1 or 0; infinity is on it. */
+  inCurveAffine(affine: number): number;
   double(a: number, out: number): void;
   toAffine(a: number, out: number): void;
   toMontgomeryAffine(affine: number, out: number): void;
   fromMontgomeryAffine(affine: number, out: number): void;
   batchToAffine(jacobian: number, count: number, out: number): void;
+  /** Plain big-endian coordinates, parts of Fp² in the order imaginary, real: what snarkjs hashes. */
+  batchLEMtoU(affine: number, count: number, out: number): void;
   /** All points at once, of any kind: slower than multi-exponentiation.ts, but complete. */
   multiexpAffine(points: number, scalars: number, scalarBytes: number, count: number, out: number): void;
   /** `scalar` is a plain little-endian number of `scalarBytes` bytes. */

@@ -23,7 +23,7 @@ import { type Child, forkChild } from './child.ts';
 import { type CompiledCircuit, compileCircuit } from './compile.ts';
 import { readR1cs } from './r1cs.ts';
 
-/** A child that runs snarkjs, and a folder for what is made on the way; both end with the work. */
+/** A child for the long computations, most of them snarkjs', and a folder for what is made on the way; both end with the work. */
 export interface Workshop {
   readonly snarkjs: Child<CeremonyJob, CeremonyAnswer>;
   readonly workDir: string;
@@ -59,8 +59,10 @@ export async function checkCeremony(shop: Workshop, dir: string): Promise<Checke
   const ceremony = await readCeremony(dir);
   await progress.step('files', () => checkFiles(dir, ceremony));
   const compiled = await progress.step('circuit', () => checkCircuit(shop, ceremony));
-  await progress.step('powers of tau', () => checkPtau(shop, ptauFileOf(dir, ceremony), ceremony));
-  await progress.step('initial key', () => checkInitialKey(shop, dir, ceremony, compiled));
+  const ptauFile = ptauFileOf(dir, ceremony);
+  await progress.step('powers of tau', () => checkPtau(shop, ptauFile, ceremony));
+  const initial = { r1csFile: compiled.r1csFile, ptauFile, zkeyFile: fileOf(dir, ceremony.steps[0]) };
+  await progress.step('initial key', () => checkInitialKey(shop, initial));
   for (const [index, step] of ceremony.steps.entries()) {
     if (step.kind === 'initial') continue;
     await progress.step(stepName(step, index), () => checkKey(shop, dir, ceremony, index));
@@ -125,18 +127,12 @@ export async function checkPtau({ snarkjs }: Workshop, ptauFile: string, { power
 }
 
 /** Circuit and powers of tau decide every byte of it. */
-async function checkInitialKey(
-  { snarkjs, workDir }: Workshop,
-  dir: string,
-  ceremony: Ceremony,
-  { r1csFile }: CompiledCircuit,
+export async function checkInitialKey(
+  { snarkjs }: Workshop,
+  files: { readonly r1csFile: string; readonly ptauFile: string; readonly zkeyFile: string },
 ): Promise<void> {
-  const zkeyFile = join(workDir, 'initial.zkey');
-  const answer = await snarkjs.ask({ job: 'initial', r1csFile, ptauFile: ptauFileOf(dir, ceremony), zkeyFile });
+  const answer = await snarkjs.ask({ job: 'check-initial', ...files });
   if (answer.fault !== undefined) fault('initial key', answer.fault);
-  if ((await hashFile(zkeyFile)) !== ceremony.steps[0].file) {
-    fault('initial key', 'circuit and powers of tau give another one');
-  }
 }
 
 async function checkKey({ snarkjs }: Workshop, dir: string, ceremony: Ceremony, index: number): Promise<void> {

@@ -1,19 +1,23 @@
 // The child process of ceremony.ts that runs snarkjs. A contributor's secret lives here only, and ends with it.
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Logger, powersOfTau, zKey } from 'snarkjs';
 import { hashVerificationKey } from '../../protocol/proof/verification-key.ts';
 import { FILES } from './artifact-files.ts';
 import { assembleBn254 } from './assemble-bn254.ts';
+import { loadBn254 } from './bn254.ts';
+import { withPtau } from './ceremony-ptau.ts';
 import { serveParent } from './child.ts';
 import { exportKeys, verificationKeyOf } from './export-keys.ts';
+import { initialKeyFault } from './initial-key.ts';
 
 export type CeremonyJob =
   | { readonly job: 'check-ptau'; readonly ptauFile: string }
   | { readonly job: 'initial'; readonly r1csFile: string; readonly ptauFile: string; readonly zkeyFile: string }
+  | { readonly job: 'check-initial'; readonly r1csFile: string; readonly ptauFile: string; readonly zkeyFile: string }
   | {
       readonly job: 'contribute';
       readonly fromFile: string;
@@ -32,8 +36,10 @@ export type CeremonyJob =
   | { readonly job: 'verification-key'; readonly zkeyFile: string }
   | { readonly job: 'export'; readonly zkeyFile: string; readonly outDir: string };
 
+type InitialKeyFiles = Extract<CeremonyJob, { job: 'check-initial' }>;
+
 export interface CeremonyAnswer {
-  /** What snarkjs found wrong. */
+  /** What is wrong. */
   readonly fault?: string;
   /** Of a contribution or beacon: snarkjs' hash of it. Of 'verification-key': the key's hash. */
   readonly hash?: string;
@@ -51,6 +57,8 @@ serveParent(async (job: CeremonyJob): Promise<CeremonyAnswer> => {
       return judge(await powersOfTau.verify(job.ptauFile, logger).catch((cause: Error) => complain(logger, cause)));
     case 'initial':
       return judge((await zKey.newZKey(job.r1csFile, job.ptauFile, job.zkeyFile, logger)) !== -1);
+    case 'check-initial':
+      return judgeInitialKey(job).catch((cause: Error) => ({ fault: cause.message }));
     case 'contribute': {
       const entropy = await drawEntropy(job.entropyFile);
       return asHash(await zKey.contribute(job.fromFile, job.zkeyFile, job.name, entropy, logger));
@@ -73,6 +81,14 @@ serveParent(async (job: CeremonyJob): Promise<CeremonyAnswer> => {
       return {};
   }
 });
+
+/** By our own code: snarkjs can only make it again, which takes ten times as long. */
+async function judgeInitialKey({ r1csFile, ptauFile, zkeyFile }: InitialKeyFiles): Promise<CeremonyAnswer> {
+  const bn254 = await loadBn254(await assembleBn254());
+  const [r1cs, zkey] = [await readFile(r1csFile), await readFile(zkeyFile)];
+  const reason = await withPtau(ptauFile, (ptau) => initialKeyFault(bn254, r1cs, ptau, zkey));
+  return reason === undefined ? {} : { fault: reason };
+}
 
 const asHash = (hash: Uint8Array): CeremonyAnswer => ({ hash: Buffer.from(hash).toString('hex') });
 

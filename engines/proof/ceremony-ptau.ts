@@ -4,57 +4,84 @@ import { ConcordatError } from '../../protocol/errors.ts';
 import { BASE_FIELD_ORDER } from './base-field.ts';
 import { G1_BYTES, G2_BYTES } from './bn254.ts';
 import { readScalar, SCALAR_BYTES } from './scalar-bytes.ts';
+import type { Section } from './sections.ts';
 
 const HEADER_BYTES = 4 + SCALAR_BYTES + 8;
 const MAX_PTAU_SECTIONS = 32;
 const MAX_PTAU_POWER = 28;
 
+/** One that is whole and prepared for phase 2. */
+export interface Ptau {
+  /** log2 of the number of powers. */
+  readonly power: number;
+  /** From `at` in that section on. */
+  read(section: number, at: number, bytes: number): Promise<Uint8Array>;
+}
+
 /**
  * @returns log2 of the number of powers
  * @throws ConcordatError FILE_MISSING, PTAU_UNUSABLE
  */
-export async function readPtauPower(path: string): Promise<number> {
+export const readPtauPower = (path: string): Promise<number> => withPtau(path, async ({ power }) => power);
+
+/** @throws ConcordatError FILE_MISSING, PTAU_UNUSABLE */
+export async function withPtau<T>(path: string, work: (ptau: Ptau) => Promise<T>): Promise<T> {
   const file = await open(path, 'r').catch((cause: NodeJS.ErrnoException) => {
     throw new ConcordatError('FILE_MISSING', path, { path }, { cause });
   });
+  const refuse: Refuse = (reason) => {
+    throw new ConcordatError('PTAU_UNUSABLE', `${path}: ${reason}`, { path });
+  };
   try {
-    return await readPower(file, path);
+    const sections = await readSections(file, refuse);
+    const power = await readPower(file, sections, refuse);
+    const read: Ptau['read'] = async (section, at, bytes) => {
+      const offset = sections.get(section)?.offset ?? refuse(`section ${section} is missing`);
+      return readBytes(file, offset + at, bytes, refuse);
+    };
+    return await work({ power, read });
   } finally {
     await file.close();
   }
 }
 
-async function readPower(file: FileHandle, path: string): Promise<number> {
-  const refuse = (reason: string): never => {
-    throw new ConcordatError('PTAU_UNUSABLE', `${path}: ${reason}`, { path });
-  };
-  const read = async (at: number, bytes: number): Promise<DataView> => {
-    const buffer = new Uint8Array(bytes);
-    const { bytesRead } = await file.read(buffer, 0, bytes, at);
-    return bytesRead === bytes ? new DataView(buffer.buffer) : refuse('it ends too early');
-  };
+type Refuse = (reason: string) => never;
+type Sections = ReadonlyMap<number, Section>;
+
+async function readBytes(file: FileHandle, at: number, bytes: number, refuse: Refuse): Promise<Uint8Array> {
+  const buffer = new Uint8Array(bytes);
+  const { bytesRead } = await file.read(buffer, 0, bytes, at);
+  return bytesRead === bytes ? buffer : refuse('it ends too early');
+}
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+async function readSections(file: FileHandle, refuse: Refuse): Promise<Sections> {
   const { size } = await file.stat();
-  const head = await read(0, 12);
-  if (new TextDecoder().decode(new Uint8Array(head.buffer, 0, 4)) !== 'ptau') refuse('it is not a powers-of-tau file');
-  const count = head.getUint32(8, true);
+  const head = await readBytes(file, 0, 12, refuse);
+  if (new TextDecoder().decode(head.subarray(0, 4)) !== 'ptau') refuse('it is not a powers-of-tau file');
+  const count = viewOf(head).getUint32(8, true);
   if (count > MAX_PTAU_SECTIONS) refuse(`${count} sections`);
 
-  const sections = new Map<number, { at: number; bytes: number }>();
+  const sections = new Map<number, Section>();
   let at = 12;
   for (let left = count; left > 0; left--) {
-    const view = await read(at, 12);
+    const view = viewOf(await readBytes(file, at, 12, refuse));
     const id = view.getUint32(0, true);
     const bytes = Number(view.getBigUint64(4, true));
     at += 12;
     if (at + bytes > size) refuse(`it ends inside section ${id}`);
     if (sections.has(id)) refuse(`section ${id} comes twice`);
-    sections.set(id, { at, bytes });
+    sections.set(id, { offset: at, bytes });
     at += bytes;
   }
+  return sections;
+}
 
+async function readPower(file: FileHandle, sections: Sections, refuse: Refuse): Promise<number> {
   const header = sections.get(1);
   if (header?.bytes !== HEADER_BYTES) return refuse('it has no header');
-  const view = await read(header.at, HEADER_BYTES);
+  const view = viewOf(await readBytes(file, header.offset, HEADER_BYTES, refuse));
   const power = view.getUint32(4 + SCALAR_BYTES, true);
   if (view.getUint32(0, true) !== SCALAR_BYTES || readScalar(view, 4) !== BASE_FIELD_ORDER) refuse('not of BN254');
   if (power < 1 || power > MAX_PTAU_POWER) refuse(`a power of ${power}`);

@@ -5,7 +5,7 @@ import type { Progress } from '../../kit/progress.ts';
 import { siblingScript } from '../../kit/sources.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { CIRCUITS, contentHash, MAIN, temporaryBeside } from './artifacts.ts';
-import { checkCeremony, checkNewKey, checkPtau, inWorkshop, type Workshop } from './ceremony-check.ts';
+import { checkCeremony, checkInitialKey, checkNewKey, checkPtau, inWorkshop, type Workshop } from './ceremony-check.ts';
 import type { CeremonyAnswer, CeremonyJob } from './ceremony-child.ts';
 import {
   appendStep,
@@ -87,8 +87,11 @@ async function begin(shop: Workshop, dir: string, power: number, options: BeginO
   });
   const file = await progress.step('initial key', async () => {
     const zkeyFile = temporaryIn(dir);
-    const answer = await snarkjs.ask({ job: 'initial', r1csFile, ptauFile: ptauFileOf(dir, { ptau }), zkeyFile });
+    const files = { r1csFile, ptauFile: ptauFileOf(dir, { ptau }), zkeyFile };
+    const answer = await snarkjs.ask({ job: 'initial', ...files });
     if (answer.fault !== undefined) fault('initial key', answer.fault);
+    // snarkjs made it, we check it: nobody contributes to a key that the next one would refuse
+    await checkInitialKey(shop, files);
     return keepByHash(zkeyFile, (hash) => fileOf(dir, { file: hash }));
   });
   const ceremony: Ceremony = {

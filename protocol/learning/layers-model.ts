@@ -83,7 +83,9 @@ function wasmFaults({ layers }: Topology): TaskFault[] {
     const kernel = missingOnWasm ?? wrongOnWasm;
     if (kernel === undefined) return [];
     const why = missingOnWasm ? `${kernel}, which wasm lacks` : `${kernel}, which is wrong on wasm`;
-    return atTopology(`layer ${name}: training ${type} needs ${why}: give backend: cpu (slower) or tensorflow, or use other layers`);
+    return atTopology(
+      `layer ${name}: training ${type} needs ${why}: give backend: cpu (slower) or tensorflow, or use other layers`,
+    );
   });
 }
 

@@ -1,4 +1,4 @@
-// Opening a sum: what only a key-holder's side, the coordinator's opening/ and the auditor may import.
+// Opening a sum: an engine for it is only for the coordinator's opening/, the auditor, and a dealer's check of what was published.
 import type { Packing } from './packing.ts';
 
 export interface OpenJob {

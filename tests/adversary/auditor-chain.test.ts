@@ -4,15 +4,20 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { Wallet } from 'ethers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Findings, proveBlock } from '../../auditor/chain/proven-block.ts';
+import { createReader, quantity } from '../../auditor/chain/rpc.ts';
 import { registerAuditCommands, runVerify } from '../../auditor/cli.ts';
 import { eventsOf } from '../../auditor/history.ts';
 import { readHistory } from '../../auditor/read-chain.ts';
 import type { Report } from '../../auditor/verify.ts';
 import { type EmbeddedChain, startEmbeddedChain } from '../../engines/chain/embedded.ts';
 import { writeFileAtomic } from '../../kit/files.ts';
+import type { Hex } from '../../protocol/bytes.ts';
 import { chainChronicle } from '../helpers/audit/chain-chronicle.ts';
 import type { Chronicle } from '../helpers/audit/chronicle.ts';
+import { ENDPOINT_FAULTS, type Told } from '../helpers/audit/faults-endpoint.ts';
 import { type Lie, lyingEndpoint } from '../helpers/audit/lying-endpoint.ts';
 import { syntheticFederation, TRAPDOOR, writeHistory } from '../helpers/audit/synthetic-federation.ts';
 
@@ -77,15 +82,91 @@ describe('reading the chain', () => {
 });
 
 describe('an endpoint that tells two stories', () => {
-  async function through(lie: Lie) {
+  async function through(lie: Lie, ...more: readonly string[]) {
     const { url, close } = await lyingEndpoint(chain.rpcUrl, lie);
     const { federation } = chronicle.deployment;
     try {
-      return await audit('--rpc', url, '--federation', federation, '--bundle', join(out, 'bundle'));
+      return await audit('--rpc', url, '--federation', federation, '--bundle', join(out, 'bundle'), ...more);
     } finally {
       await close();
     }
   }
+
+  async function whole() {
+    const reader = createReader(chain.rpcUrl);
+    const numbers = Array.from({ length: (await headOf()) + 1 }, (_, number) => quantity(number));
+    const blocks = numbers.map((number) => ({ method: 'eth_getBlockByNumber', params: [number, true] }));
+    const receipts = numbers.map((number) => ({ method: 'eth_getBlockReceipts', params: [number] }));
+    return { blocks: (await reader.askAll(blocks)) as Told[], receipts: await reader.askAll(receipts) };
+  }
+
+  test.each(ENDPOINT_FAULTS)('check $caughtBy catches $name', async ({ caughtBy, lie, needs, seenAs }) => {
+    const { blocks, receipts } = await whole();
+    const brought = {
+      'second endpoint': ['--rpc', chain.rpcUrl],
+      'trusted head': ['--head', blocks.at(-1)?.hash ?? ''],
+      none: [],
+    };
+    const planted = lie(blocks, receipts);
+    const { text, exitCode } = await through(planted, ...brought[needs ?? 'none']);
+    expect(text).toContain(`✗ ${caughtBy} `);
+    expect(text).toMatch(seenAs);
+    expect(exitCode).toBe(1);
+    // what needs something brought along is seen by nobody without
+    if (needs !== undefined) expect((await through(planted)).text).toContain(`✓ ${caughtBy} `);
+  });
+
+  test('two honest endpoints, and the hash of the last block: everything holds, and the note says so', async () => {
+    const { blocks } = await whole();
+    const { url, close } = await lyingEndpoint(chain.rpcUrl, (_, result) => result);
+    const [first, second] = [chain.rpcUrl, url].map((one) => new URL(one).host);
+    const { federation } = chronicle.deployment;
+    const source = ['--federation', federation, '--bundle', join(out, 'bundle'), '--head', blocks.at(-1)?.hash ?? ''];
+    const { text, exitCode } = await audit('--rpc', chain.rpcUrl, '--rpc', url, ...source);
+    await close();
+    expect(text).toMatch(/All 18 checks hold\.\n$/);
+    expect(text.replace(/\s+/g, ' ')).toContain(
+      `which you trust; 2 endpoints: endpoint 1 (${first}), endpoint 2 (${second})`,
+    );
+    expect(exitCode).toBe(0);
+  });
+
+  test('an endpoint that does not tell receipts by the block, or none at all', async () => {
+    const oneByOne = await through((method, result) => (method === 'eth_getBlockReceipts' ? null : result));
+    expect(oneByOne.text).toMatch(/All 18 checks hold\.\n$/);
+    const none = await through((method, result) =>
+      method.endsWith('Receipts') || method.endsWith('Receipt') ? null : result,
+    );
+    expect(none.text).toMatch(/\? 03 /);
+    expect(none.exitCode).toBe(1);
+  });
+
+  test('a block of 300 transactions leads to its header', async () => {
+    const reader = createReader(chain.rpcUrl);
+    const wallet = new Wallet(`0x${'5a'.repeat(32)}`);
+    await chain.fund(wallet.address.toLowerCase() as Hex, 10n ** 18n);
+    await reader.ask('evm_setAutomine', [false]);
+    const sent = { chainId: chain.chainId, to: wallet.address, gasLimit: 21_000, value: 1n };
+    const price = 2n * 10n ** 9n;
+    const kinds = [
+      { type: 0, gasPrice: price },
+      { type: 1, gasPrice: price },
+      { type: 2, maxFeePerGas: price, maxPriorityFeePerGas: 1n },
+    ];
+    const signed = await Promise.all(
+      Array.from({ length: 300 }, (_, nonce) => wallet.signTransaction({ ...sent, nonce, ...kinds[nonce % 3] })),
+    );
+    await reader.askAll(signed.map((raw) => ({ method: 'eth_sendRawTransaction', params: [raw] })));
+    await reader.ask('evm_mine', []);
+    await reader.ask('evm_setAutomine', [true]);
+    const { blocks, receipts } = await whole();
+    const [block] = blocks.slice(-1);
+    expect(block?.transactions).toHaveLength(300);
+    const told = { number: blocks.length - 1, block, receipts: receipts.at(-1) };
+    const findings: Findings = { faults: [], undecided: [] };
+    proveBlock(told, { contracts: new Set(), logs: [] }, findings);
+    expect(findings).toEqual({ faults: [], undecided: [] });
+  });
 
   test.each([
     ['the last log', -1],
@@ -104,8 +185,11 @@ describe('an endpoint that tells two stories', () => {
     const replaced = (method: string, result: unknown) =>
       method === 'eth_getBlockByNumber' ? { ...(result as object), hash: other } : result;
     await expect(through(replaced)).rejects.toThrow('not of one branch');
-    const moved = (method: string, result: unknown) =>
-      method === 'eth_getTransactionByHash' ? { ...(result as object), blockHash: other } : result;
+    const moved = (method: string, result: unknown) => {
+      const { transactions = [] } = (result ?? {}) as { readonly transactions?: readonly object[] };
+      if (method !== 'eth_getBlockByNumber' || typeof transactions[0] !== 'object') return result;
+      return { ...(result as object), transactions: transactions.map((tx) => ({ ...tx, blockHash: other })) };
+    };
     await expect(through(moved)).rejects.toThrow('not of one branch');
   });
 

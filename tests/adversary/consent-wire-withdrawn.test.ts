@@ -180,7 +180,6 @@ describe('a record kept in recordsRoot, and two weighed', () => {
     const chain = await readReceiptChain(world.chain.rpcUrl, {
       federation: world.at.federation,
       dealer: dealer.party.address,
-      epochs: [],
     });
     expect(chain.recordsRoots.get(round)).toBe(recordsRoot);
   });

@@ -2,14 +2,12 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import type { CoordinatorStatus } from '../../coordinator/api/public.ts';
 import type { RoundUsage } from '../../edge-node/participation.ts';
 import { connectFederation } from '../../engines/chain/connect.ts';
 import { loadOrCreateIdentity } from '../../engines/keys/identity.ts';
-import { OPERATOR_TOKEN_FILE } from '../../engines/keys/operator-token.ts';
 import { COIL2000 } from '../../examples/simulation/load.ts';
 import { requestJson } from '../../kit/http.ts';
 import type { Hex } from '../../protocol/bytes.ts';
@@ -19,10 +17,10 @@ import { type FinishedRun, federate } from '../../scripts/federate/federate.ts';
 import type { Node } from '../../scripts/federate/federation.ts';
 import { runRounds, untilReady } from '../../scripts/federate/rounds.ts';
 import type { Stoppable } from '../../scripts/federate/run.ts';
-import { CACHE_DIR, type Ended, type Running, run, start } from '../helpers/command.ts';
+import { CACHE_DIR, type Ended, run } from '../helpers/command.ts';
+import { fewCustomers } from '../helpers/few-customers.ts';
+import { type Role, startParty } from '../helpers/party.ts';
 
-const TRAINED_ON = 700;
-const HELD_OUT = 100;
 const started: Stoppable[] = [];
 let out: string;
 let old: FinishedRun;
@@ -37,7 +35,11 @@ beforeAll(async () => {
   out = await mkdtemp(join(tmpdir(), 'concordat-succession-'));
   old = await federate(
     {
-      ...{ example: 'coil2000', data: await fewCustomers(), contract: join(COIL2000, 'contract.yaml') },
+      ...{
+        example: 'coil2000',
+        data: await fewCustomers(out, { train: 700, test: 100 }),
+        contract: join(COIL2000, 'contract.yaml'),
+      },
       // its optimiser has a state, which goes with the model
       task: join(COIL2000, 'tasks/fedadam.yaml'),
       ...{ dealers: 3, rounds: 2, seed: 7, keyHolders: 3, threshold: 2, witnesses: 0, keep: false },
@@ -53,17 +55,6 @@ afterAll(async () => {
   for (const part of started.reverse()) await part.stop().catch(() => undefined);
   await rm(out, { recursive: true, force: true });
 });
-
-/** Fewer policies, fewer proofs: those are most of the time that a move takes. */
-async function fewCustomers(): Promise<string> {
-  const [head = '', ...rows] = gunzipSync(await readFile(join(COIL2000, 'coil2000.csv.gz')))
-    .toString('utf8')
-    .split('\n');
-  const of = (split: string) => rows.filter((row) => row.split(',')[1] === split);
-  const file = join(out, 'few.csv');
-  await writeFile(file, [head, ...of('train').slice(0, TRAINED_ON), ...of('test').slice(0, HELD_OUT)].join('\n'));
-  return file;
-}
 
 const rpc = () => old.running.chain.rpcUrl;
 const onChain = (federation: Hex) => ['--rpc', rpc(), '--federation', federation];
@@ -132,21 +123,10 @@ async function moveDealer(before: Node): Promise<Node> {
 }
 
 /** With the keys it had. */
-async function startIn(role: string, before: Node, args: readonly string[], folder?: string): Promise<Node> {
+async function startIn(role: Role, before: Node, args: readonly string[], folder?: string): Promise<Node> {
   const directory = folder ?? newFolder(before.name);
   if (folder === undefined) await cp(join(before.directory, 'identity.json'), join(directory, 'identity.json'));
-  const running = start([role, '--dir', directory, ...onChain(heir), ...args]);
-  const stop = () => stopped(running);
-  started.push({ stop });
-  await running.saw(/listening on http\S+/);
-  const url = /listening on (http\S+)/.exec(running.output())?.[1] ?? '';
-  const token = await readFile(join(directory, OPERATOR_TOKEN_FILE), 'utf8').catch(() => '');
-  return { name: before.name, url, address: before.address, directory, token, stop };
-}
-
-async function stopped({ process, ended }: Running): Promise<void> {
-  process.kill('SIGTERM');
-  await ended;
+  return startParty(role, { directory, address: before.address }, [...onChain(heir), ...args], started);
 }
 
 async function ofSubject<T>(nodes: readonly Node[], what: string): Promise<T> {

@@ -61,7 +61,7 @@ describe('an honest succession', () => {
     };
     const { federation } = predecessor().deployment;
     expect(await noteOf(honest.history)).toBe(
-      `deployment 2 of its line, 1 models and 0 forced withdrawals carried over; not audited here: ${federation}`,
+      `deployment 2 of its line, 1 models and 0 forced withdrawals carried over; not audited here: ${federation}; code of ${federation}: of this version`,
     );
     expect(await noteOf(predecessor())).toMatch(/^the first of its line; 0x\w{40} has carried it on since block \d+$/);
   });

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { LoggedEvent } from '../../auditor/chain/logs.ts';
+import type { ChainEvent, EventOf } from '../../auditor/history.ts';
 import { auditReplay, type SiteAudit } from '../../auditor/replay-site/audit.ts';
 import { type ReplayChain, selectionBefore } from '../../auditor/replay-site/on-chain.ts';
 import { type ReplayPackage, readPackage } from '../../auditor/replay-site/package.ts';
@@ -24,28 +24,23 @@ const manifest: SignedManifest = {
 };
 
 describe('the selection that a commit stood under', () => {
-  const at = (
-    name: 'SelectionAdmitted' | 'Anchored',
-    block: number,
-    logIndex: number,
-    requirementKey = HASH,
-  ): LoggedEvent => ({
-    ...{ name, block, logIndex, fields: { requirementKey }, address: ADDRESS, blockHash: HASH, transaction: HASH },
-  });
-  const committed = { block: 7, logIndex: 3 };
+  const at = (name: 'SelectionAdmitted' | 'Anchored', block: number, logIndex: number, more = {}): ChainEvent =>
+    ({ name, dealer: ADDRESS, requirementKey: HASH, at: { block, logIndex }, ...more }) as unknown as ChainEvent;
+  const committed = at('SelectionAdmitted', 7, 3) as unknown as EventOf<'Committed'>;
 
-  test('is the last one before it: not one that the dealer made after it in the same block, nor one of another requirement', () => {
+  test('is the last one before it: not one that the dealer made after it in the same block, nor one of another requirement or dealer', () => {
     const stood = at('SelectionAdmitted', 7, 1);
     const events = [
       at('SelectionAdmitted', 5, 0),
       stood,
-      at('SelectionAdmitted', 7, 2, ADDRESS),
+      at('SelectionAdmitted', 7, 2, { requirementKey: ADDRESS }),
+      at('SelectionAdmitted', 7, 2, { dealer: HASH }),
       at('Anchored', 7, 2),
       at('SelectionAdmitted', 7, 4),
       at('SelectionAdmitted', 8, 0),
     ];
     expect(selectionBefore(committed, events, HASH)).toBe(stood);
-    expect(selectionBefore(committed, events.slice(4), HASH)).toBeUndefined();
+    expect(selectionBefore(committed, events.slice(5), HASH)).toBeUndefined();
   });
 });
 
@@ -59,7 +54,15 @@ describe('the requirement', () => {
     } as unknown as ReplayPackage;
     const round = { taskHash: task.hash, requirementKey: asked, baseModelHash: HASH, seed: HASH };
     const commit = { attempt: 1, weight: 0, recordsRoot: HASH };
-    const chain = { chainId: 1, federation: ADDRESS, ledger: ADDRESS, round, commit } as unknown as ReplayChain;
+    const receipts = { doubt: undefined, shown: '' };
+    const chain = {
+      chainId: 1,
+      federation: ADDRESS,
+      ledger: ADDRESS,
+      round,
+      commit,
+      receipts,
+    } as unknown as ReplayChain;
     const audit = { chain, sample: 1, showRecords: false } as unknown as SiteAudit;
     return (await auditReplay(opened, audit)).checks.find(({ id }) => id === 'task');
   }

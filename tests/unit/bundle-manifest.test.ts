@@ -151,7 +151,8 @@ describe('over HTTP', () => {
     const status = () => {
       throw new Error('not asked for');
     };
-    app.use(createPublicRouter({ status, bundleDir: directory, manifest: transcript.manifest, first }));
+    const { manifest, entries } = transcript;
+    app.use(createPublicRouter({ status, bundleDir: directory, manifest, entries, first }));
     app.use(problemHandler(createLog('test', 'silent')));
     http = await listen(app, 0);
   });
@@ -169,6 +170,19 @@ describe('over HTTP', () => {
     const second = await get(MANIFEST_NAME, { ...REVALIDATE, 'if-none-match': etag });
     expect(second.status).toBe(200);
     expect(decodeManifest(new Uint8Array(await second.arrayBuffer())).entryCount).toBe(1);
+  });
+
+  test('[TRA-11] the key of a sum is there once the sum is opened, and then for ever', async () => {
+    const opened = (round: string) => fetch(`${http.url}/v1/rounds/${round}/opened`);
+    const missing = await opened('3');
+    expect([missing.status, missing.headers.get('cache-control')]).toEqual([404, null]);
+    const [keySum, values] = [await transcript.putBlob(utf8ToBytes('key')), await transcript.putBlob(utf8ToBytes('v'))];
+    const body = { type: 'opened' as const, round: 3, keySum, values, maxNoise: 7 };
+    await transcript.appendOnce(body);
+    const found = await opened('3');
+    expect(found.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+    expect(await found.json()).toEqual(body);
+    for (const other of ['03', '4', '3.0', 'x'.repeat(300)]) expect((await opened(other)).status).toBe(404);
   });
 
   test('files are for ever, and are sent in parts when asked', async () => {

@@ -4,6 +4,7 @@ import type { TaskDocuments as ServedDocuments } from '../../coordinator/tasks/d
 import { createTaskDocuments } from '../../edge-node/tasks/documents.ts';
 import { parseAcceptPolicy, refusalOf, roundRefusalOf } from '../../edge-node/tasks/policy.ts';
 import { type Judged, openEdgeTasks, type TaskParts } from '../../edge-node/tasks/tasks.ts';
+import type { RoundRecord } from '../../engines/chain/round-ledger.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { NO_PRIVACY_CAP, requirementKey } from '../../protocol/consent/policy.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
@@ -155,6 +156,9 @@ describe('the tasks of a dealer', () => {
       lastModelOf = async (_task: Hex): Promise<Hex | undefined> => undefined,
       ask: asking = ask,
       gateOf = async () => gate as never,
+      roundOf = async (_round: number): Promise<RoundRecord | undefined> => undefined,
+      check = async (_before: number, _hash: Hex): Promise<void> => undefined,
+      fault = (): string | undefined => undefined,
     } = {},
   ) {
     return openEdgeTasks({
@@ -162,11 +166,20 @@ describe('the tasks of a dealer', () => {
       policy: more && policyOf(more),
       documents: createTaskDocuments(store, asking),
       partsOf: (pair) =>
-        ({ ...pair, requirement: requirementOfTask(pair.task, pair.contract) }) as unknown as TaskParts,
+        ({
+          ...pair,
+          requirement: requirementOfTask(pair.task, pair.contract),
+          bases: { check, fault },
+        }) as unknown as TaskParts,
       gateOf,
       earlierRounds: async (before) =>
         rounds.slice(0, before - 1).map((taskHash) => ({ taskHash, epsilonAfterMilli: 0, counts: true })),
-      ledger: { commitOf: async (round) => (round % 2 === 1 ? ({} as never) : undefined), lastModelOf },
+      ledger: {
+        commitOf: async (round) => (round % 2 === 1 ? ({} as never) : undefined),
+        roundCount: async () => 6,
+        roundOf,
+        lastModelOf,
+      },
       dealer: `0x${'11'.repeat(20)}`,
       minCohort,
       log: SILENT,
@@ -282,6 +295,33 @@ describe('the tasks of a dealer', () => {
     expect(garbage.standings()).toHaveLength(257);
     expect(garbage.standings()[0]).toMatchObject({ hash: first.hash, accepted: true });
     expect(garbage.standings().every(({ reason = '' }) => reason.length <= 200)).toBe(true);
+  });
+
+  test('what was published is checked ahead of the next round, of tasks that are accepted; what is wrong is said', async () => {
+    const asked: [number, Hex][] = [];
+    const check = async (before: number, hash: Hex) => void asked.push([before, hash]);
+    const modelHash = (round: number): Hex => `0x${String(round).padStart(64, '0')}`;
+    const published = [RIDGE.task.hash, first.hash, DP.hash, first.hash, RIDGE.task.hash];
+    const roundOf = async (round: number) => {
+      const taskHash = published[round - 1];
+      if (taskHash === undefined) return undefined;
+      return { status: round === 4 ? 'failed' : 'published', taskHash, modelHash: modelHash(round) } as never;
+    };
+    const lastModelOf = async (hash: Hex) => (hash === DP.hash ? undefined : STRANGE);
+    const fault = () => 'round 7: another model';
+    const tasks = await open({ strategies: ['dp-fedsgd'] }, { check, fault, roundOf, lastModelOf });
+    await tasks.consider(RIDGE.task.hash);
+    await tasks.consider(DP.hash);
+    for (let round = 1; round <= 6; round++) await tasks.checkPublished(round);
+    expect(asked.splice(0)).toEqual([
+      [3, modelHash(2)],
+      [4, modelHash(3)],
+    ]);
+    await tasks.checkLast();
+    expect(asked).toEqual([[3, modelHash(2)]]);
+    const [own, refused] = tasks.standings();
+    expect(own).toMatchObject({ hash: first.hash, accepted: true, modelUnproven: 'round 7: another model' });
+    expect(refused).not.toHaveProperty('modelUnproven');
   });
 
   test('more tasks than a coordinator may have are refused, however well they fit', async () => {

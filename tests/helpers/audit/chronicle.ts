@@ -122,7 +122,9 @@ export function memoryChronicle(
     nowSeconds: async () => FIRST_BLOCK_SECONDS + SECONDS_PER_BLOCK * block,
     evidence: () => {
       const history = { deployment, events, headBlock: block - 1, ...(predecessor && { predecessor }) };
-      return { history: { ...history, standing: standingOf(history) }, files: transcript.files };
+      const heads = { blocks: block - 1, provenBlocks: block - 1, linked: true, trustedHead: false };
+      const reading = { endpoints: ['memory'], ...heads, faults: [], undecided: [] };
+      return { history: { ...history, standing: standingOf(history), reading }, files: transcript.files };
     },
   };
 }

@@ -12,8 +12,11 @@ import { openAttemptSeeds } from '../../../edge-node/seal/attempt-seeds.ts';
 import { createOneTimeSealer } from '../../../edge-node/seal/once.ts';
 import { createPayloadFiles } from '../../../edge-node/seal/payload-files.ts';
 import { createSealer } from '../../../edge-node/seal/seal.ts';
+import { createBaseChecker } from '../../../edge-node/train/check-base.ts';
 import { createDealerStates } from '../../../edge-node/train/dealer-state.ts';
-import { createBaseFetcher } from '../../../edge-node/train/fetch-base.ts';
+import { blobsOf } from '../../../edge-node/train/fetch-base.ts';
+import { createPublishedOpener } from '../../../edge-node/train/open-published.ts';
+import { createPublishedFiles, openedOf } from '../../../edge-node/train/published-files.ts';
 import { createUploadSender } from '../../../edge-node/upload.ts';
 import { connectFederation } from '../../../engines/chain/connect.ts';
 import { createEarlierRounds } from '../../../engines/chain/earlier-rounds.ts';
@@ -111,6 +114,8 @@ export async function openTrainingDealer(
   const store = await openStore(join(directory, 'store'));
   const book = await openBook(createConsentLogStore(store), identity.address);
   const gate = await createConsentGate(placeOf(at).records, contract);
+  const [ring, log] = [await createSimdRing({ cacheDir: CACHE_DIR }), createLog('dealer', 'silent')];
+  const readBlob = blobsOf(at.coordinatorUrl);
   const parts = wrap({
     ...{ identity, chain, task, contract, gate },
     requirement: requirementOfTask(task, contract),
@@ -128,7 +133,7 @@ export async function openTrainingDealer(
       costs: { proofs: 0, provenPolicies: 0, proofMs: 0, gas: { admitPolicies: 0, admitSelection: 0, admittedSelections: 0 } }, // biome-ignore format: none of it is looked at
     },
     sealer: createOneTimeSealer({
-      sealer: createSealer({ ring: await createSimdRing({ cacheDir: CACHE_DIR }) }),
+      sealer: createSealer({ ring }),
       journal: store,
       files: createPayloadFiles(join(directory, 'sealed')),
     }),
@@ -141,11 +146,17 @@ export async function openTrainingDealer(
     earlierRounds: createEarlierRounds(chain.ledger),
     commitRecords: createRecordsCommitter(identity.secret),
     dealerStates: createDealerStates({ store, ledger: chain.ledger, dealer: identity.address, taskHash: task.hash }),
-    fetchBase: createBaseFetcher(at.coordinatorUrl, task, contract),
+    bases: createBaseChecker({
+      ...{ task, contract, store, readBlob, log },
+      ledger: chain.ledger,
+      files: createPublishedFiles(openedOf(at.coordinatorUrl), readBlob),
+      beginSum: await createPublishedOpener(ring, { cacheDir: CACHE_DIR, log }),
+      clock: systemClock,
+    }),
     sendUpload: createUploadSender({ coordinatorUrl: at.coordinatorUrl, identity, chain }),
     chainNowSeconds: () => chain.client.blockTimestamp(),
     takeDrill: () => undefined,
-    log: createLog('dealer', 'silent'),
+    log,
   });
   return {
     parts,

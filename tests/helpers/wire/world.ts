@@ -20,7 +20,9 @@ import { PACKAGE_ROOT } from '../../../kit/sources.ts';
 import type { Hex } from '../../../protocol/bytes.ts';
 import { type DataContract, parseDataContract } from '../../../protocol/learning/data-contract.ts';
 import { parseTask, type Task } from '../../../protocol/learning/task.ts';
-import { hash, testArtifacts } from '../../contracts/world.ts';
+import { hashVerificationKey } from '../../../protocol/proof/verification-key.ts';
+import { testArtifacts } from '../../contracts/world.ts';
+import { trapdoorSetup } from '../audit/trapdoor-proofs.ts';
 import { CACHE_DIR } from '../command.ts';
 import { type LyingProxy, startLyingProxy } from './lying-proxy.ts';
 
@@ -30,6 +32,8 @@ const KEY_HOLDERS = 5;
 /** Three of five: two more answers than needed, so that one liar is named and two are found by trial. */
 const THRESHOLD = 3;
 const ROUND_WITHIN_MS = 90_000;
+/** As many public signals as the policy circuit has. */
+const { verificationKey } = trapdoorSetup(23);
 
 export interface WireWorld {
   readonly directory: string;
@@ -86,7 +90,7 @@ export async function openWireWorld(changeTask: ChangeTask = () => undefined): P
       keyHolderThreshold: THRESHOLD,
       witnessQuorum: 1,
       metricMaxAgeSeconds: 3_600,
-      verificationKeyHash: hash('verification key'),
+      verificationKeyHash: hashVerificationKey(verificationKey),
     },
     setup: 'single-operator',
   });
@@ -187,7 +191,7 @@ async function writeMaterial(directory: string, changeTask: ChangeTask) {
   };
   await writeFile(files.taskFile, taskSource);
   await writeFile(files.contractFile, contractSource);
-  await writeFile(files.keyFile, '{}');
+  await writeFile(files.keyFile, JSON.stringify(verificationKey));
   return { ...files, task: parseTask(taskSource), contract: parseDataContract(contractSource) };
 }
 

@@ -1,0 +1,92 @@
+// Published rounds as a dealer finds them: a synthetic history as the chain tells it, the files of its bundle, and a checker whose
+// every download and journal row can be watched, changed or stopped.
+import { createBaseChecker } from '../../edge-node/train/check-base.ts';
+import { type BeginSum, publishedOpenerOf } from '../../edge-node/train/open-published.ts';
+import { createPublishedFiles } from '../../edge-node/train/published-files.ts';
+import type { LineLedger } from '../../edge-node/train/published-line.ts';
+import { setHashOf } from '../../engines/chain/round-ledger.ts';
+import { createSimdOpener } from '../../engines/ring/open-simd.ts';
+import { createSimdRing } from '../../engines/ring/simd.ts';
+import type { Store } from '../../engines/store/store.ts';
+import type { Clock } from '../../kit/clock.ts';
+import type { Log } from '../../kit/log.ts';
+import type { Hex } from '../../protocol/bytes.ts';
+import { ConcordatError } from '../../protocol/errors.ts';
+import type { Task } from '../../protocol/learning/task.ts';
+import { blobPathOf } from '../../protocol/transcript/bundle.ts';
+import { bodiesOf, type RawEvidence } from '../helpers/audit/raw-evidence.ts';
+import { contract } from '../helpers/audit/small-task.ts';
+import { SILENT } from './coordinator-world.ts';
+import { KERNEL, memoryStore } from './secagg-fixtures.ts';
+
+const eventsOf = <N extends RawEvidence['history']['events'][number]['name']>({ history }: RawEvidence, name: N) =>
+  history.events.flatMap((event) => (event.name === name ? [event as Extract<typeof event, { name: N }>] : []));
+
+/** @param roundsBefore the last round of the deployment before this one */
+function ledgerOf(raw: RawEvidence, roundsBefore = 0): LineLedger {
+  return {
+    roundsBefore: async () => roundsBefore,
+    async roundOf(round) {
+      const opened = eventsOf(raw, 'RoundOpened').find((event) => event.round === round);
+      if (opened === undefined) return undefined;
+      const modelHash = eventsOf(raw, 'Published').find((event) => event.round === round)?.modelHash;
+      const failed = eventsOf(raw, 'RoundFailed').some((event) => event.round === round);
+      const { taskHash, requirementKey, baseModelHash, seed, deadline, epsilonAfterMilli, keysHash } = opened;
+      const told = { taskHash, requirementKey, baseModelHash, seed, deadline, epsilonAfterMilli, keysHash };
+      const status = failed ? 'failed' : modelHash === undefined ? 'open' : 'published';
+      return { ...told, status, openedAtBlock: opened.at.block, setHash: undefined, setSize: 0, modelHash };
+    },
+    async setOf(round) {
+      const dealers = eventsOf(raw, 'SetFinalised').find((event) => event.round === round)?.dealers;
+      return dealers && { dealers, setHash: setHashOf(round, dealers) };
+    },
+    commitOf: async (round, dealer) =>
+      eventsOf(raw, 'Committed').find((event) => event.round === round && event.dealer === dealer),
+  };
+}
+
+export const modelOf = (raw: RawEvidence, round: number): Hex =>
+  eventsOf(raw, 'Published').find((event) => event.round === round)?.modelHash ?? '0x';
+
+export interface Watched {
+  /** Hashes of blobs, in the order in which they were asked for. */
+  readonly asked: Hex[];
+  /** The most that any of them might have been. */
+  readonly allowedBytes: number[];
+}
+
+export interface CheckerOptions {
+  readonly store?: Pick<Store, 'get' | 'write'>;
+  readonly roundsBefore?: number;
+  readonly watched?: Watched;
+  readonly clock?: Pick<Clock, 'nowMs'>;
+  readonly log?: Log;
+}
+
+let engine: Promise<BeginSum> | undefined;
+async function startEngine(): Promise<BeginSum> {
+  return publishedOpenerOf(await createSimdRing(KERNEL), await createSimdOpener(KERNEL));
+}
+
+export async function checkerOf(raw: RawEvidence, task: Task, options: CheckerOptions = {}) {
+  const { store = memoryStore(), roundsBefore, watched, clock = { nowMs: () => 0 }, log = SILENT } = options;
+  const readBlob = async (hash: Hex, maxBytes?: number) => {
+    watched?.asked.push(hash);
+    watched?.allowedBytes.push(maxBytes ?? Number.POSITIVE_INFINITY);
+    const bytes = raw.files.get(blobPathOf(hash));
+    if (bytes === undefined) throw new ConcordatError('NOT_FOUND', `no blob ${hash}`);
+    return bytes;
+  };
+  const readOpened = async (round: number) => {
+    const body = bodiesOf(raw).find((entry) => entry.type === 'opened' && entry.round === round);
+    if (body === undefined) throw new ConcordatError('NOT_FOUND', `no sum of round ${round} was opened`);
+    return body;
+  };
+  engine ??= startEngine();
+  return createBaseChecker({
+    ...{ task, contract, store, readBlob, clock, log },
+    ledger: ledgerOf(raw, roundsBefore),
+    files: createPublishedFiles(readOpened, readBlob),
+    beginSum: await engine,
+  });
+}
