@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Hex } from '../protocol/bytes.ts';
 import { readBundle } from '../protocol/transcript/bundle.ts';
+import type { Endpoints } from './chain/endpoints.ts';
 import { referenceEngines } from './engines.ts';
 import type { Evidence } from './evidence.ts';
 import { counted, openBundle } from './folder.ts';
@@ -10,7 +11,11 @@ import { checkCeremony } from './proof/ceremony.ts';
 import { readHistory } from './read-chain.ts';
 
 export interface AuditSource {
-  readonly rpcUrl: string;
+  readonly rpc: Endpoints;
+  /** The hash of the last block to read, which the auditor trusts. */
+  readonly head?: Hex;
+  /** Code of earlier deployments that the auditor accepts. */
+  readonly predecessorCode?: readonly Hex[];
   readonly federation: Hex;
   /** Folder with `entries` and `blobs`, or an archive of it. */
   readonly bundle: string;
@@ -31,11 +36,13 @@ export async function loadEvidence(source: AuditSource, fetchAgain?: () => Promi
   return readEvidence(source);
 }
 
-async function readEvidence({ rpcUrl, federation, bundle, fromBlock = 0, ceremony }: AuditSource): Promise<Evidence> {
+async function readEvidence(source: AuditSource): Promise<Evidence> {
+  const { rpc, federation, bundle, fromBlock = 0, ceremony, head, predecessorCode } = source;
   const { files, size } = counted(await openBundle(bundle));
-  const history = await readHistory(rpcUrl, federation, fromBlock);
+  const history = await readHistory(rpc, federation, fromBlock, head === undefined ? {} : { head });
   return {
     ...{ history, bundle: await readBundle(files, sha256), engines: referenceEngines(), bundleSize: size },
+    ...(predecessorCode !== undefined && { predecessorCode }),
     ...(ceremony !== undefined && { ceremony: await checkCeremony(ceremony) }),
   };
 }

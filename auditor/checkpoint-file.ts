@@ -3,8 +3,10 @@ import { stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { readFileOrExplain, writeFileAtomic } from '../kit/files.ts';
 import { requestJson } from '../kit/http.ts';
+import type { Hex } from '../protocol/bytes.ts';
 import { ConcordatError } from '../protocol/errors.ts';
 import { hashField } from '../protocol/messages/fields.ts';
+import type { Endpoints } from './chain/endpoints.ts';
 import { type Checkpoint, checkpointOf, decodeCheckpoint, encodeCheckpoint } from './checkpoint.ts';
 import type { BlockHashes } from './checks/19-checkpoint.ts';
 import type { Evidence } from './evidence.ts';
@@ -59,19 +61,28 @@ export function checkpointText(path: string, moved: boolean, before: Checkpoint 
     : `${path}: moved on from block ${before.block.number}.`;
 }
 
-/** As the endpoint tells them. */
+/** As the endpoint tells them; several must tell the same. @throws ConcordatError CHAIN_WRONG when they do not */
 export const blockHashesOf =
-  (rpcUrl: string): BlockHashes =>
+  (rpc: Endpoints): BlockHashes =>
   async (block) => {
-    const params = [`0x${block.toString(16)}`, false];
-    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_getBlockByNumber', params });
-    const answer = blockAnswer.safeParse(
-      await requestJson(rpcUrl, { method: 'POST', body, maxBytes: MAX_BLOCK_BYTES }),
+    const urls = typeof rpc === 'string' ? [rpc] : rpc;
+    const [first, ...others] = await Promise.all(urls.map((url) => blockHashAt(url, block)));
+    const other = others.findIndex((hash) => hash !== first);
+    if (other === -1) return first;
+    throw new ConcordatError(
+      'CHAIN_WRONG',
+      `block ${block} is ${first} at one endpoint, and ${others[other]} at another`,
+      { block },
     );
-    if (!answer.success)
-      throw new ConcordatError('CHAIN_WRONG', `the endpoint does not tell block ${block}`, { block });
-    return answer.data.result?.hash;
   };
+
+async function blockHashAt(url: string, block: number): Promise<Hex | undefined> {
+  const params = [`0x${block.toString(16)}`, false];
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_getBlockByNumber', params });
+  const answer = blockAnswer.safeParse(await requestJson(url, { method: 'POST', body, maxBytes: MAX_BLOCK_BYTES }));
+  if (!answer.success) throw new ConcordatError('CHAIN_WRONG', `the endpoint does not tell block ${block}`, { block });
+  return answer.data.result?.hash;
+}
 
 /** A block without its transactions' bodies. */
 const MAX_BLOCK_BYTES = 4 * 2 ** 20;

@@ -28,7 +28,9 @@ export interface AuditOutput {
 }
 
 interface VerifyOptions extends ReportFiles {
-  readonly rpc?: string;
+  readonly rpc?: readonly string[];
+  readonly head?: Hex;
+  readonly predecessorCode?: readonly Hex[];
   readonly federation?: Hex;
   readonly bundle?: string;
   readonly fromBlock?: number;
@@ -38,6 +40,9 @@ interface VerifyOptions extends ReportFiles {
   readonly maxBytes?: number;
   readonly checkpoint?: string;
 }
+
+const ONE_OR_MORE = 'chain endpoint; given more than once, all must tell the same';
+const TRUSTED_HEAD = 'hash of a block that you know from elsewhere: the last one read, to which everything must lead';
 
 const standardOutput: AuditOutput = {
   write: (text) => process.stdout.write(text),
@@ -53,8 +58,14 @@ export function registerAuditCommands(audit: Command, output: AuditOutput = stan
   audit
     .command('verify', { isDefault: true })
     .description('check a federation’s whole history from the chain and its bundle')
-    .option('--rpc <url>', 'chain endpoint')
+    .option('--rpc <url>', ONE_OR_MORE, collect)
+    .option('--head <hash>', TRUSTED_HEAD, parseHash)
     .option('--federation <address>', 'address of the Federation contract', parseAddress)
+    .option(
+      '--predecessor-code <hash>',
+      'code that you accept of a deployment before this one, of another version (check 18 names the hash); may be repeated',
+      (text: string, before: readonly Hex[] = []) => [...before, parseHash(text)],
+    )
     .option('--bundle <path>', 'the transcript: a folder with entries/ and blobs/, or a .tar of it')
     .option(
       '--coordinator <url>',
@@ -92,7 +103,8 @@ function registerReceipt(audit: Command, output: AuditOutput): void {
     .command('receipt')
     .description('check a customer’s receipt against the chain; exit code 0 only when everything it says holds')
     .argument('<file>', 'the receipt, JSON')
-    .requiredOption('--rpc <url>', 'chain endpoint')
+    .requiredOption('--rpc <url>', ONE_OR_MORE, collect)
+    .option('--head <hash>', TRUSTED_HEAD, parseHash)
     .option('--federation <address>', 'the federation you know (default: the one that the receipt names)', parseAddress)
     .option('--rp-id <domain>', 'where the customer signed (default: as the receipt says)')
     .option('--origin <origin...>', 'page origins of --rp-id')
@@ -126,7 +138,8 @@ function registerReplay(audit: Command, output: AuditOutput): void {
     .command('replay')
     .description('on site: re-run a round that a dealer opened with `concordat edge replay --export`')
     .requiredOption('--edge <folder>', 'what the dealer opened')
-    .requiredOption('--rpc <url>', 'chain endpoint')
+    .requiredOption('--rpc <url>', ONE_OR_MORE, collect)
+    .option('--head <hash>', TRUSTED_HEAD, parseHash)
     .option('--round <number>', 'the round you asked for (default: the one that was opened)', parseCount)
     .option('--federation <address>', 'the federation you know (default: the one that the package names)', parseAddress)
     .option('--sample <number>', 'records shown with their consent, drawn by a block hash', parseCount, SAMPLE_SIZE)
@@ -161,7 +174,7 @@ function registerReport(audit: Command, output: AuditOutput): void {
 
 /** @throws ConcordatError when there is nothing to audit: no chain, no contract, no folder */
 export async function runVerify(options: VerifyOptions, output: AuditOutput): Promise<Report> {
-  const { coordinator, ceremony } = options;
+  const { coordinator } = options;
   if (coordinator !== undefined) {
     requireSource(options);
     return withFetched({ ...options, coordinator }, (bundle, fetchAgain) =>
@@ -176,8 +189,7 @@ export async function runVerify(options: VerifyOptions, output: AuditOutput): Pr
       output.write(`${run.rpcUrl} does not answer: the chain was started from ${chain.startedFrom} for this audit.\n`);
     }
     const { federation, bundle } = run;
-    const source = { rpcUrl: chain.rpcUrl, federation, bundle, ...(ceremony !== undefined && { ceremony }) };
-    return await auditAndPrint(source, options, output);
+    return await auditAndPrint({ rpc: chain.rpcUrl, federation, bundle, ...trusted(options) }, options, output);
   } finally {
     await chain.close();
   }
@@ -193,7 +205,7 @@ async function auditAndPrint(
   const before = checkpoint === undefined ? undefined : await readCheckpoint(checkpoint);
   const evidence = await loadEvidence(source, fetchAgain);
   if (before !== undefined) requireSameFederation(before, evidence);
-  const hashOf = blockHashesOf(source.rpcUrl);
+  const hashOf = blockHashesOf(source.rpc);
   const checks = before === undefined ? CHECKS : [...CHECKS, checkpointCheck(before, hashOf)];
   output.write(`${headerText(subjectOf(evidence))}\n`);
   const made = await verify(evidence, (check) => output.write(checkText(check, output)), checks);
@@ -214,7 +226,16 @@ function requireSource({ rpc, federation, bundle, out }: VerifyOptions): void {
   throw new ConcordatError('FILE_MISSING', '--coordinator goes with a folder as --bundle, and without --out');
 }
 
-function explicitSource({ rpc, federation, bundle, fromBlock, ceremony }: VerifyOptions): AuditSource {
+/** What the auditor brings along. */
+function trusted({ ceremony, head, predecessorCode }: VerifyOptions): Partial<AuditSource> {
+  return {
+    ...(ceremony !== undefined && { ceremony }),
+    ...(head !== undefined && { head }),
+    ...(predecessorCode !== undefined && { predecessorCode }),
+  };
+}
+
+function explicitSource({ rpc, federation, bundle, fromBlock, ...options }: VerifyOptions): AuditSource {
   if (rpc === undefined || federation === undefined || bundle === undefined) {
     throw new ConcordatError(
       'FILE_MISSING',
@@ -222,9 +243,8 @@ function explicitSource({ rpc, federation, bundle, fromBlock, ceremony }: Verify
     );
   }
   return {
-    ...{ rpcUrl: rpc, federation, bundle },
+    ...{ rpc, federation, bundle, ...trusted(options) },
     ...(fromBlock !== undefined && { fromBlock }),
-    ...(ceremony !== undefined && { ceremony }),
   };
 }
 
@@ -232,6 +252,13 @@ function parseAddress(text: string): Hex {
   if (!/^0x[0-9a-fA-F]{40}$/.test(text)) throw new InvalidArgumentError('An address is 0x and 40 hex digits.');
   return text.toLowerCase() as Hex;
 }
+
+function parseHash(text: string): Hex {
+  if (!/^0x[0-9a-fA-F]{64}$/.test(text)) throw new InvalidArgumentError('A hash is 0x and 64 hex digits.');
+  return text.toLowerCase() as Hex;
+}
+
+const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
 
 function parseUrl(text: string): string {
   if (!/^https?:\/\/[^\s?#]+$/.test(text)) throw new InvalidArgumentError('A URL begins with http:// or https://.');

@@ -2,7 +2,7 @@
 import { concatBytes, fromHex, type Hex, keccak256, toHex, uintToBytes, utf8ToBytes } from '../protocol/bytes.ts';
 import { DOMAIN_NAME } from '../protocol/messages/typed-data.ts';
 import { domainSeparator } from './chain/signer.ts';
-import type { Tally } from './checks/check.ts';
+import { createTally, type Tally } from './checks/check.ts';
 import type { CompiledContracts, RuntimeCode } from './compiled-contracts.ts';
 import { eventsOf, type History } from './history.ts';
 
@@ -40,6 +40,20 @@ export function checkDeployedCode(history: History, compiled: CompiledContracts,
     const expected = compiled[contract];
     if (expected !== undefined) compare(contract, history.deployment.code[contract], expected, words[contract], tally);
   }
+}
+
+/** Names the code of a deployment, immutables and all: keccak256 over the four contracts' code hashes (EIP-1052). */
+export function codeHashOf({ code }: History['deployment']): Hex {
+  const parts = CONTRACTS.map((contract) => keccak256(fromHex(code[contract])));
+  return toHex(keccak256(concatBytes(...parts)));
+}
+
+/** Whether it is this program's, of the same verification key, to the last byte. */
+export function isOfThisVersion(history: History, compiled: CompiledContracts): boolean {
+  const tally = createTally();
+  checkDeployedCode(history, compiled, tally);
+  const { checked, failed, inconclusive } = tally.result();
+  return compiled.verifier !== undefined && checked > 0 && failed + inconclusive === 0;
 }
 
 function federationWords({ chainId, federation, parameters }: History['deployment']): Words {

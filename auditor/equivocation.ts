@@ -7,7 +7,7 @@ import {
   verifyEquivocation,
 } from '../protocol/consent/equivocation.ts';
 import { ConcordatError } from '../protocol/errors.ts';
-import { viewWired } from './chain/contract.ts';
+import { requireWired, viewFederation } from './chain/contract.ts';
 import { readLogs } from './chain/logs.ts';
 import { createReader } from './chain/rpc.ts';
 import { recoverSigner } from './chain/signer.ts';
@@ -40,7 +40,8 @@ export async function checkEquivocationFile(file: string, rpcUrl: string | undef
 /** At any time, then or since: whoever is removed afterwards still signed. */
 async function requireRegistered(rpcUrl: string, { chainId, federation }: SigningDomain, { signer, role }: Proven) {
   const reader = createReader(rpcUrl);
-  const found = await viewWired(reader, federation);
+  const found = await viewFederation(reader, federation);
+  requireWired(found);
   if (found.chainId !== chainId) throw new ConcordatError('CHAIN_WRONG', `the evidence is of chain ${chainId}`);
   const toBlock = Number(await reader.ask('eth_blockNumber', []));
   const events = await readLogs(reader, { address: [federation], fromBlock: 0, toBlock });

@@ -33,6 +33,8 @@ export interface Evidence {
   readonly history: History;
   readonly bundle: Bundle;
   readonly engines: Engines;
+  /** Hashes of the code of earlier deployments, of other versions, that the auditor accepts. */
+  readonly predecessorCode?: readonly Hex[];
   /** What a check of the whole ceremony came to, when there was one to check. */
   readonly ceremony?: CheckedCeremony;
   /** Read so far, where it is counted. */

@@ -215,12 +215,62 @@ export interface Standing {
   readonly keyHolders: readonly { readonly keyHolder: Hex; readonly keyEpoch: number; readonly keyHash: Hex }[];
   /** From the first one of the line. */
   readonly rounds: readonly RoundAnswer[];
+  /** Of the one dealer that the audit is about, a dealer no more perhaps. */
+  readonly ofDealer?: DealerAnswer;
+}
+
+/** What is asked of one dealer alone. Zero where there is nothing. */
+export interface DealerAnswer {
+  readonly dealer: Hex;
+  readonly anchor: {
+    readonly epoch: number;
+    readonly root: Hex;
+    readonly bucketsRoot: Hex;
+    readonly subjectsRoot: Hex;
+    readonly logHead: Hex;
+    readonly operationCount: number;
+  };
+  /** Its last of each round, from the first one of the line. */
+  readonly commits: readonly {
+    readonly attempt: number;
+    readonly weight: number;
+    readonly payloadHash: Hex;
+    readonly sharesRoot: Hex;
+  }[];
+}
+
+/** Something in what an endpoint told that is not as it must be. */
+export interface Finding {
+  /** What was looked at. */
+  readonly what: string;
+  readonly expected?: string;
+  readonly got?: string;
+}
+
+/** How the line was read, and what of it hangs together: headers, transactions, logs, and what other endpoints tell. */
+export interface Reading {
+  /** Whom it was asked of: hosts. */
+  readonly endpoints: readonly string[];
+  /** Blocks with events of the line, and how many of them bear out every log, sender and calldata that was read of them. */
+  readonly blocks: number;
+  readonly provenBlocks: number;
+  /** Every header between the first event and the last block read, each named by the next: all of it hangs on one hash. */
+  readonly linked: boolean;
+  /** The auditor named that hash. */
+  readonly trustedHead: boolean;
+  /** The code of every contract of the line is in the state that the last block names. */
+  readonly provenCode: boolean;
+  readonly faults: readonly Finding[];
+  /** What could not be decided. */
+  readonly undecided: readonly Finding[];
 }
 
 export interface History {
   readonly deployment: Deployment;
-  /** Of the audited federation; undefined for its predecessors, whose contracts may answer otherwise. */
+  /** What its contracts answered, its predecessors’ too. */
   readonly standing?: Standing;
+  /** Of the whole line: where the audited federation is. */
+  readonly reading?: Reading;
   /** In order of block and log index. */
   readonly events: readonly ChainEvent[];
   /** The last block that was read. */

@@ -48,7 +48,8 @@ export const PROMISES: readonly FederationPromise[] = [
     id: 'P6',
     title: 'Anyone can check',
     says: 'The chain and the published record are enough to check every round again.',
-    leavesOpen: 'The chain’s own consensus is taken as its endpoint tells it: ask a second endpoint, or run a node.',
+    leavesOpen:
+      'That the last block read is the chain’s own is taken as its endpoint tells it: ask a second endpoint, or give the hash of a block that you know.',
   },
   {
     id: 'P7',

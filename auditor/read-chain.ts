@@ -1,107 +1,191 @@
-// Reads a federation's whole history from a chain endpoint: events in order, block times, senders, and calldata.
-import { z } from 'zod';
+// Reads a federation's whole history from a chain endpoint, or several: events in order, block times, senders, and calldata.
 import type { Hex } from '../protocol/bytes.ts';
 import { ConcordatError } from '../protocol/errors.ts';
-import { findBlock } from './chain/block.ts';
-import { anchorCall, claimCall, openCall, type SentTransaction, selectionCall } from './chain/calls.ts';
+import { type Contract, proveCode, readAccountProofs } from './chain/account.ts';
+import { type Behind, type Block, type Proofs, proveWhole, readBehind, type Transaction } from './chain/behind.ts';
+import { type BlockFacts, findBlock, findBlockOfHash } from './chain/block.ts';
+import { anchorCall, claimCall, openCall, selectionCall } from './chain/calls.ts';
 import { readCode, viewFederation } from './chain/contract.ts';
-import { type LoggedEvent, readLogs } from './chain/logs.ts';
-import { type ChainReader, createReader, quantity } from './chain/rpc.ts';
+import { unlessZero } from './chain/decode.ts';
+import { type ComparedReader, type Endpoints, openEndpoints } from './chain/endpoints.ts';
+import { eventsOfLogs, type LoggedEvent, type RawLog, readRawLogs } from './chain/logs.ts';
+import { proveHeader } from './chain/proven-block.ts';
+import { type ChainReader, quantity } from './chain/rpc.ts';
 import { readStanding } from './chain/standing.ts';
-import { type ChainEvent, type Deployment, eventsOf, type History, type Place } from './history.ts';
+import type { ChainEvent, Deployment, History, Place, Standing } from './history.ts';
 import { LONGEST_LINE } from './lineage.ts';
 
-const hex = z
-  .string()
-  .regex(/^0x[0-9a-fA-F]*$/)
-  .transform((text) => text.toLowerCase() as Hex);
-const blockSchema = z.object({ hash: hex, timestamp: hex, parentHash: hex });
-const transactionSchema = z.object({ blockHash: hex, from: hex, to: hex.nullable(), input: hex });
-type Block = z.output<typeof blockSchema>;
+export interface ReadOptions {
+  /** Where the federation begins; nothing is said of its predecessors. */
+  readonly fromBlock?: number;
+  /** The hash of a block that the auditor trusts: the last one read, and everything else must lead to it. */
+  readonly head?: Hex;
+  /** Which events' blocks are held to their headers: all, unless something else is said. */
+  readonly prove?: (event: LoggedEvent) => boolean;
+  /** Whose anchors and commits the contracts are asked for. */
+  readonly ofDealer?: Hex;
+}
 
 /**
+ * @param rpc several are compared: where one tells something else it stands in the history's `reading`
  * @throws ConcordatError CHAIN_UNREACHABLE; CHAIN_WRONG when there is no federation at the address, and when the endpoint tells
  * two stories: another branch of the chain, or another node behind one address
  */
-export async function readHistory(rpcUrl: string, federation: Hex, fromBlock = 0): Promise<History> {
-  const reader = createReader(rpcUrl);
-  const headBlock = Number(await reader.ask('eth_blockNumber', []));
-  if (!Number.isSafeInteger(headBlock)) throw new ConcordatError('CHAIN_WRONG', `${rpcUrl} tells no last block`);
-  const before = await findBlock(reader, headBlock);
-  const history = await readLine(reader, federation, { fromBlock, headBlock });
+export async function readHistory(
+  rpc: Endpoints,
+  federation: Hex,
+  fromBlock = 0,
+  options: Omit<ReadOptions, 'fromBlock'> = {},
+): Promise<History> {
+  return readHistoryWith(openEndpoints(rpc), federation, { fromBlock, ...options });
+}
+
+/** @throws ConcordatError as `readHistory` */
+export async function readHistoryWith(reader: ComparedReader, federation: Hex, options: ReadOptions): Promise<History> {
+  const before = await headOf(reader, options.head);
+  const { number: headBlock } = before;
+  const history = await readLine(reader, federation, before, options);
   const after = await findBlock(reader, headBlock);
-  if (before !== undefined && before.hash === after?.hash) return { ...history, headHash: before.hash };
+  if (before.hash === after?.hash) return { ...history, headHash: before.hash };
   throw new ConcordatError('CHAIN_WRONG', `block ${headBlock} was replaced while the chain was read: run it again`);
 }
 
-/** One moment for the whole line. @param later the federations already read, which name this one */
+type Head = BlockFacts & { readonly number: number };
+
+/** The last block that is read. */
+async function headOf(reader: ChainReader, trusted: Hex | undefined): Promise<Head> {
+  if (trusted !== undefined) {
+    const found = await findBlockOfHash(reader, trusted);
+    if (found !== undefined) return found;
+    throw new ConcordatError('CHAIN_WRONG', `${reader.url} knows no block ${trusted}`, { hash: trusted });
+  }
+  const number = Number(await reader.ask('eth_blockNumber', []));
+  const found = Number.isSafeInteger(number) ? await findBlock(reader, number) : undefined;
+  if (found !== undefined) return { ...found, number };
+  throw new ConcordatError('CHAIN_WRONG', `${reader.url} tells no last block`);
+}
+
+interface Asked {
+  readonly deployment: Deployment;
+  readonly standing: Standing;
+  /** Of the accounts of its four contracts. */
+  readonly accounts: unknown[] | undefined;
+}
+
 async function readLine(
+  reader: ComparedReader,
+  federation: Hex,
+  head: Head,
+  { fromBlock = 0, head: trusted, prove = () => true, ofDealer }: ReadOptions,
+): Promise<History> {
+  // asked before any log is read: an endpoint may forget what stood at a block once it is some minutes old
+  const line = await askLine(reader, federation, head.number, ofDealer);
+  const proofs: Proofs = { links: new Map(), faults: [], undecided: [] };
+  const read: { readonly asked: Asked; readonly logs: readonly RawLog[]; readonly events: LoggedEvent[] }[] = [];
+  for (const [i, asked] of line.entries()) {
+    const address = [asked.deployment.federation, asked.deployment.registry, asked.deployment.ledger];
+    // whoever says where this one begins does not say it of those before it
+    const filter = { address, fromBlock: i === line.length - 1 ? fromBlock : 0, toBlock: head.number };
+    const logs = await readRawLogs(reader, filter);
+    read.push({ asked, logs, events: eventsOfLogs(logs) });
+  }
+  const logs = read.flatMap((one) => one.logs);
+  const contracts = new Set(line.flatMap(({ deployment: of }) => [of.federation, of.registry, of.ledger]));
+  const wanted = new Set(read.flatMap(({ events }) => events.filter(prove).map(({ block }) => block)));
+  const behind = await readBehind(reader, { contracts, logs, prove: (block) => wanted.has(block) }, proofs);
+  const withLogs = new Set(logs.map(({ blockNumber }) => blockNumber));
+  const headOfAll = { headBlock: head.number, headHash: trusted ?? head.hash, evenFar: trusted !== undefined };
+  const linked = await proveWhole(reader, { contracts, withLogs, ...headOfAll }, proofs);
+  const provenCode = await proveCodeOf(reader, line, head.number, proofs);
+
+  let history: History | undefined;
+  for (const { asked, events: own } of read) {
+    const events = own.map((event) => toAuditEvent(asked.deployment, event, behind));
+    const { deployment, standing } = asked;
+    history = { deployment, standing, events, headBlock: head.number, ...(history && { predecessor: history }) };
+  }
+  if (history === undefined) throw new ConcordatError('CHAIN_WRONG', 'an empty line');
+  const { names, differences } = reader;
+  return {
+    ...history,
+    reading: {
+      ...{ endpoints: names, blocks: wanted.size, provenBlocks: proofs.links.size, linked },
+      ...{ trustedHead: trusted !== undefined, provenCode, undecided: proofs.undecided },
+      faults: [...differences, ...proofs.faults],
+    },
+  };
+}
+
+/** What the contracts of the line answer, oldest first: each is asked for the one before it. */
+async function askLine(
   reader: ChainReader,
   federation: Hex,
-  { fromBlock, headBlock }: { readonly fromBlock: number; readonly headBlock: number },
-  later: readonly Hex[] = [],
-): Promise<History> {
-  // of those before it only what cannot change is asked
-  const block = later.length === 0 ? quantity(headBlock) : 'latest';
-  const found = await viewFederation(reader, federation, block);
-  const deployment: Deployment = { ...found, code: await readCode(reader, found, block) };
-  // asked before the logs are read: an endpoint may forget what stood at a block once it is some minutes old
-  const standing = later.length === 0 ? await readStanding(reader, found, block) : undefined;
-  const address = [federation, deployment.registry, deployment.ledger];
-  const logged = await readLogs(reader, { address, fromBlock, toBlock: headBlock });
-  const behind = await readBehind(reader, logged);
-  const events = logged.map((event) => toAuditEvent(deployment, event, behind));
-  const history = { deployment, events, headBlock, ...(standing && { standing }) };
-  const [{ predecessor } = { predecessor: undefined }] = eventsOf(events, 'PredecessorNamed');
-  const read = [...later, federation];
-  if (predecessor === undefined || read.includes(predecessor) || read.length === LONGEST_LINE) return history;
-  try {
-    // whoever says where this one begins does not say it of those before it
-    return { ...history, predecessor: await readLine(reader, predecessor, { fromBlock: 0, headBlock }, read) };
-  } catch (cause) {
-    // no federation there: check 18 has the event, and no history to it
-    if (cause instanceof ConcordatError && NO_FEDERATION.has(cause.code)) return history;
-    throw cause;
+  headBlock: number,
+  ofDealer: Hex | undefined,
+): Promise<Asked[]> {
+  const line: Asked[] = [];
+  for (let next: Hex | undefined = federation; next !== undefined && line.length < LONGEST_LINE; ) {
+    const asked = await askOne(reader, next, headBlock, ofDealer).catch((cause: unknown) => {
+      // no federation there: check 18 has the event, and no history to it
+      if (line.length > 0 && cause instanceof ConcordatError && NO_FEDERATION.has(cause.code)) return undefined;
+      throw cause;
+    });
+    if (asked === undefined) break;
+    line.unshift(asked);
+    const before: Hex | undefined = unlessZero(asked.standing.predecessor);
+    next = line.some(({ deployment }) => deployment.federation === before) ? undefined : before;
   }
+  return line;
+}
+
+async function askOne(
+  reader: ChainReader,
+  federation: Hex,
+  headBlock: number,
+  ofDealer: Hex | undefined,
+): Promise<Asked> {
+  const block = quantity(headBlock);
+  const found = await viewFederation(reader, federation, block);
+  const code = await readCode(reader, found, block);
+  const deployment = { ...found, code };
+  const standing = await readStanding(reader, found, block, ofDealer);
+  const addresses = contractsOf(deployment).map(({ address }) => address);
+  return { deployment, standing, accounts: await readAccountProofs(reader, addresses, block) };
+}
+
+function contractsOf({ federation, registry, ledger, code }: Deployment): readonly Contract[] {
+  return [
+    { address: federation, code: code.federation },
+    { address: registry, code: code.registry },
+    { address: ledger, code: code.ledger },
+    { address: code.verifierAddress, code: code.verifier },
+  ];
+}
+
+/** false: the endpoint tells no proofs of accounts; what is wrong with one that it tells is a fault. */
+async function proveCodeOf(
+  reader: ChainReader,
+  line: readonly Asked[],
+  headBlock: number,
+  proofs: Proofs,
+): Promise<boolean> {
+  const told = await reader.ask('eth_getBlockByNumber', [quantity(headBlock), false]);
+  const header = proveHeader(told, headBlock, proofs);
+  if (header === undefined || line.some(({ accounts }) => accounts === undefined)) return false;
+  for (const { deployment, accounts } of line) {
+    for (const [i, contract] of contractsOf(deployment).entries()) {
+      proveCode(contract, accounts?.[i], header.stateRoot, proofs);
+    }
+  }
+  return true;
 }
 
 const NO_FEDERATION: ReadonlySet<string> = new Set(['CHAIN_WRONG', 'CHAIN_REVERTED']);
 
-interface Behind {
-  readonly blocks: ReadonlyMap<number, Block>;
-  readonly transactions: ReadonlyMap<Hex, SentTransaction & { readonly blockHash: Hex }>;
-}
-
-/** Each block and transaction once: many events share them. */
-async function readBehind(reader: ChainReader, logged: readonly LoggedEvent[]): Promise<Behind> {
-  const numbers = [...new Set(logged.map(({ block }) => block))];
-  const hashes = [...new Set(logged.map(({ transaction }) => transaction))];
-  const blocks = await reader.askAll(
-    numbers.map((number) => ({ method: 'eth_getBlockByNumber', params: [quantity(number), false] })),
-  );
-  const transactions = await reader.askAll(
-    hashes.map((hash) => ({ method: 'eth_getTransactionByHash', params: [hash] })),
-  );
-  return {
-    blocks: new Map(numbers.map((number, i) => [number, known(blockSchema, blocks[i], `block ${number}`)])),
-    transactions: new Map(
-      hashes.map((hash, i) => [hash, known(transactionSchema, transactions[i], `transaction ${hash}`)]),
-    ),
-  };
-}
-
-function known<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new ConcordatError(
-    'CHAIN_WRONG',
-    value === null ? `the endpoint has lost ${what}` : `${what} is no such thing`,
-  );
-}
-
 function toAuditEvent(deployment: Deployment, event: LoggedEvent, { blocks, transactions }: Behind): ChainEvent {
   const [block, sent] = [blocks.get(event.block), transactions.get(event.transaction)];
-  if (block === undefined || sent === undefined) throw new ConcordatError('CHAIN_WRONG', 'an event of nowhere');
+  if (block === undefined || sent === undefined)
+    throw new ConcordatError('CHAIN_WRONG', `block ${event.block} has no transaction ${event.transaction}`);
   if (block.hash !== event.blockHash || sent.blockHash !== event.blockHash)
     throw new ConcordatError(
       'CHAIN_WRONG',
@@ -119,7 +203,7 @@ function toAuditEvent(deployment: Deployment, event: LoggedEvent, { blocks, tran
   return { name: event.name, ...event.fields, at, ...callOf(deployment, event, sent, block) } as ChainEvent;
 }
 
-function callOf({ registry, ledger }: Deployment, { name }: LoggedEvent, sent: SentTransaction, block: Block): object {
+function callOf({ registry, ledger }: Deployment, { name }: LoggedEvent, sent: Transaction, block: Block): object {
   switch (name) {
     case 'Anchored':
       return { call: anchorCall(registry, sent) };

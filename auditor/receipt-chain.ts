@@ -1,11 +1,10 @@
 // What a chain says of one dealer, for the audit of a receipt: its anchors, its commits, and who could sign.
 import type { Hex } from '../protocol/bytes.ts';
-import { toHex } from '../protocol/bytes.ts';
-import { abiWord } from '../protocol/consent/hex-schema.ts';
-import { ConcordatError } from '../protocol/errors.ts';
-import { readLogs, topicOf } from './chain/logs.ts';
-import { createReader } from './chain/rpc.ts';
-import { type ReceiptDeployment, readReceiptLine, timeOfBlock } from './receipt-line.ts';
+import { type Endpoints, openEndpoints } from './chain/endpoints.ts';
+import { eventsOf } from './history.ts';
+import { lineOf } from './lineage.ts';
+import { doubtOf, readingNote } from './reading.ts';
+import { type AboutDealer, type ReceiptDeployment, type ReceiptLine, readReceiptLine } from './receipt-line.ts';
 
 export interface AnchoredAt {
   readonly root: Hex;
@@ -28,46 +27,42 @@ export interface ReceiptChain {
   readonly recordsRoots: ReadonlyMap<number, Hex>;
   /** Round -> the epoch whose root that commit was made under. */
   readonly commitEpochs: ReadonlyMap<number, number>;
+  /** What speaks against believing any of it. */
+  readonly doubt: string | undefined;
+  /** How far it is shown. */
+  readonly shown: string;
 }
 
 /** @throws ConcordatError CHAIN_UNREACHABLE, CHAIN_WRONG when there is no such federation */
-export async function readReceiptChain(
-  rpcUrl: string,
-  at: { readonly federation: Hex; readonly dealer: Hex; readonly epochs: readonly number[] },
-): Promise<ReceiptChain> {
-  const reader = createReader(rpcUrl);
-  const { chainId, deployments: line, notNamedBy } = await readReceiptLine(reader, at.federation);
-  const dealer = toHex(abiWord(at.dealer));
-  const toBlock = Number(await reader.ask('eth_blockNumber', []));
-  const read = (address: readonly Hex[], topics: readonly (Hex | null)[]) =>
-    readLogs(reader, { address, fromBlock: 0, toBlock, topics });
+export async function readReceiptChain(rpc: Endpoints, about: AboutDealer): Promise<ReceiptChain> {
+  return receiptChainOf(await readReceiptLine(openEndpoints(rpc), about), about);
+}
 
-  const anchored = await read(
-    line.map(({ registry }) => registry),
-    [topicOf('Anchored'), dealer],
-  );
+export function receiptChainOf(
+  { history, deployments: line, notNamedBy }: ReceiptLine,
+  { federation, dealer }: AboutDealer,
+): ReceiptChain {
   const anchors = new Map<number, AnchoredAt>();
   const epochOfRoot = new Map<Hex, number>();
-  for (const { fields, address, block } of anchored) {
-    const [epoch, root] = [fields.epoch as number, fields.root as Hex];
-    epochOfRoot.set(root, epoch);
-    const deployment = line.find(({ registry }) => registry === address);
-    if (deployment === undefined) throw new ConcordatError('CHAIN_WRONG', `an event of ${address} was not asked for`);
-    if (!at.epochs.includes(epoch)) continue;
-    anchors.set(epoch, { root, deployment, atSeconds: await timeOfBlock(reader, block) });
+  const commits = new Map<number, { readonly recordsRoot: Hex; readonly anchoredRoot: Hex }>();
+  for (const { deployment, events } of lineOf(history)) {
+    const own = line.find((one) => one.federation === deployment.federation);
+    if (own === undefined) continue;
+    for (const { dealer: by, epoch, root, at } of eventsOf(events, 'Anchored')) {
+      if (by !== dealer || at.contract !== own.registry) continue;
+      epochOfRoot.set(root, epoch);
+      anchors.set(epoch, { root, deployment: own, atSeconds: at.timestamp });
+    }
+    for (const { dealer: by, round, recordsRoot, anchoredRoot, at } of eventsOf(events, 'Committed')) {
+      if (by === dealer && at.contract === own.ledger) commits.set(round, { recordsRoot, anchoredRoot });
+    }
   }
-  const committed = await read(
-    line.map(({ ledger }) => ledger),
-    [topicOf('Committed'), null, dealer],
-  );
-  const commits = committed.map(({ fields }) => ({
-    round: fields.round as number,
-    recordsRoot: fields.recordsRoot as Hex,
-    epoch: epochOfRoot.get(fields.anchoredRoot as Hex) ?? 0,
-  }));
+  const committed = [...commits];
   return {
-    ...{ chainId, federation: at.federation, line, notNamedBy, anchors },
-    recordsRoots: new Map(commits.map(({ round, recordsRoot }) => [round, recordsRoot])),
-    commitEpochs: new Map(commits.map(({ round, epoch }) => [round, epoch])),
+    ...{ chainId: history.deployment.chainId, federation, line, notNamedBy, anchors },
+    recordsRoots: new Map(committed.map(([round, { recordsRoot }]) => [round, recordsRoot])),
+    commitEpochs: new Map(committed.map(([round, { anchoredRoot }]) => [round, epochOfRoot.get(anchoredRoot) ?? 0])),
+    doubt: doubtOf(history),
+    shown: readingNote(history),
   };
 }

@@ -4,14 +4,17 @@ import type { Hex } from '../protocol/bytes.ts';
 import { entryOf, MAX_RECEIPT_BYTES, type Receipt, receiptSchema } from '../protocol/consent/receipt.ts';
 import { relyingPartyOf } from '../protocol/consent/relying-party.ts';
 import { ConcordatError } from '../protocol/errors.ts';
+import type { Endpoints } from './chain/endpoints.ts';
 import { plainText } from './plain-text.ts';
 import { auditReceipt, type ReceiptReport } from './receipt.ts';
 import { readReceiptChain } from './receipt-chain.ts';
 
 export interface ReceiptOptions {
-  readonly rpc: string;
+  readonly rpc: Endpoints;
   /** The one the customer knows; else the receipt's own word is taken. */
   readonly federation?: Hex;
+  /** The hash of the block that the customer trusts. */
+  readonly head?: Hex;
   readonly rpId?: string;
   readonly origin?: string[];
 }
@@ -24,10 +27,8 @@ export async function runReceiptAudit(file: string, options: ReceiptOptions): Pr
     throw new ConcordatError('FILE_MISSING', 'the receipt names no federation: give --federation');
   }
   const { dealer } = entryOf(receipt).operation;
-  const epoch = receipt.anchored?.anchor.epoch;
-  const epochs = epoch === undefined ? [] : [epoch, epoch + 1];
-  const chain = await readReceiptChain(options.rpc, { federation, dealer, epochs });
-  const { rpId, origin } = options;
+  const { rpId, origin, head } = options;
+  const chain = await readReceiptChain(options.rpc, { federation, dealer, ...(head !== undefined && { head }) });
   return auditReceipt(receipt, chain, rpId === undefined ? undefined : relyingPartyOf(rpId, origin ?? []));
 }
 

@@ -20,7 +20,17 @@ import type { AnchoredAt, ReceiptChain } from './receipt-chain.ts';
 import type { ReceiptDeployment } from './receipt-line.ts';
 
 export interface ReceiptCheck {
-  readonly id: 'place' | 'passkey' | 'dealer' | 'anchor' | 'log' | 'path' | 'witnesses' | 'rounds' | `round ${number}`;
+  readonly id:
+    | 'chain'
+    | 'place'
+    | 'passkey'
+    | 'dealer'
+    | 'anchor'
+    | 'log'
+    | 'path'
+    | 'witnesses'
+    | 'rounds'
+    | `round ${number}`;
   readonly holds: boolean;
   /** What was found, in words. */
   readonly finding: string;
@@ -48,6 +58,7 @@ export function auditReceipt(receipt: Receipt, chain: ReceiptChain, relyingParty
   const entry = entryOf(receipt);
   const { dealer, subject, seq, newDigest } = entry.operation;
   const checks = [
+    check('chain', chain.doubt, chain.shown),
     checkPlace(receipt, chain),
     checkPasskey(entry, relyingParty ?? receipt.relyingParty),
     checkDealer(receipt, dealer, chain),

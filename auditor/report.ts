@@ -15,7 +15,7 @@ const COLOUR: Readonly<Record<Verdict, string>> = {
 const RESET = '\u001b[0m';
 const COLUMNS = 110;
 /** A note with a line per round fills a screen: it is whole in the JSON and on the page. */
-const NOTE_CHARACTERS = 400;
+const NOTE_CHARACTERS = 560;
 
 export interface TextOptions {
   /** Colours, for a terminal. */

@@ -3,7 +3,7 @@
 import { fromHex, type Hex, keccak256, toHex } from '../protocol/bytes.ts';
 import { setHash } from '../protocol/secagg/set.ts';
 import type { Tally } from './checks/check.ts';
-import { eventsOf, type History, type RoundAnswer, type Standing } from './history.ts';
+import { type DealerAnswer, eventsOf, type History, type RoundAnswer, type Standing } from './history.ts';
 import { eventsOfLine } from './lineage.ts';
 import { type ChainState, carriedOn, forcedAt, replay } from './replay.ts';
 
@@ -22,13 +22,29 @@ export function standingOf(history: History): Standing {
     witnesses: [...state.witnesses].sort(),
     keyHolders: [...state.keyHolders].sort(([, a], [, b]) => a - b).map(([keyHolder]) => holderOf(keyHolder, state)),
     rounds: [...state.rounds.values()].map(roundOf),
+    ...(history.standing?.ofDealer && { ofDealer: answerOf(history, history.standing.ofDealer.dealer, state) }),
   };
 }
 
+const NO_ANCHOR = { epoch: 0, root: NOTHING, bucketsRoot: NOTHING, subjectsRoot: NOTHING, logHead: NOTHING };
+const NO_COMMIT = { attempt: 0, weight: 0, payloadHash: NOTHING, sharesRoot: NOTHING };
+
+function answerOf(history: History, dealer: Hex, { rounds }: ChainState): DealerAnswer {
+  const last = anchorsOf(history, dealer).at(-1) ?? { ...NO_ANCHOR, operationCount: 0 };
+  const { epoch, root, bucketsRoot, subjectsRoot, logHead, operationCount } = last;
+  const commits = [...rounds.values()].map(({ commits: all }) => {
+    const { attempt, weight, payloadHash, sharesRoot } = all.get(dealer) ?? NO_COMMIT;
+    return { attempt, weight, payloadHash, sharesRoot };
+  });
+  return { dealer, anchor: { epoch, root, bucketsRoot, subjectsRoot, logHead, operationCount }, commits };
+}
+
+const anchorsOf = (history: History, dealer: Hex) =>
+  eventsOf(eventsOfLine(history), 'Anchored').filter((event) => event.dealer === dealer);
+
 /** A registry answers with its predecessor's anchor until the dealer has anchored anew. */
 function dealerOf(history: History, dealer: Hex, state: ChainState): Standing['dealers'][number] {
-  const last = eventsOf(eventsOfLine(history), 'Anchored').findLast((event) => event.dealer === dealer);
-  const { epoch, root } = last ?? { epoch: 0, root: NOTHING };
+  const { epoch, root } = anchorsOf(history, dealer).at(-1) ?? NO_ANCHOR;
   return { dealer, epoch, root, pending: forcedAt(state, dealer).length };
 }
 
@@ -50,28 +66,45 @@ function roundOf({ opened, finalised, failed, published }: RoundState): RoundAns
   };
 }
 
-/** Each fact is one thing looked at; a list is compared item by item, and by its length. */
-export function checkStanding(history: History, tally: Tally): void {
+/**
+ * Each fact is one thing looked at; a list is compared item by item, and by its length.
+ * @param of which deployment, where it is not the audited one
+ */
+export function checkStanding(history: History, tally: Tally, of = ''): void {
   const { standing } = history;
   if (standing === undefined) {
-    tally.unsure('events, against what the contracts answer', 'they were not asked');
+    tally.unsure(`${of}events, against what the contracts answer`, 'they were not asked');
     return;
   }
   const told = standingOf(history);
   for (const fact of ['coordinator', 'successor', 'predecessor', 'paused'] as const) {
-    tally.same(`${fact}: of the events, against the contracts’ answer`, told[fact], standing[fact]);
+    tally.same(`${of}${fact}: of the events, against the contracts’ answer`, told[fact], standing[fact]);
   }
   for (const list of ['dealers', 'witnesses', 'keyHolders', 'rounds'] as const) {
-    const [own, asked] = [told[list].map(textOf), standing[list].map(textOf)];
-    tally.same(`${list}: number in the events, against the contracts’ answer`, own.length, asked.length);
-    for (let i = 0; i < Math.min(own.length, asked.length); i++) {
-      tally.same(`${list}, number ${i + 1}: of the events, against the contracts’ answer`, own[i], asked[i]);
-    }
+    compareLists(`${of}${list}`, told[list], standing[list], tally);
+  }
+  const [own, asked] = [told.ofDealer, standing.ofDealer];
+  if (own === undefined || asked === undefined) return;
+  const what = `${of}dealer ${asked.dealer}`;
+  // each is one more than the last
+  const anchors = anchorsOf(history, asked.dealer).length;
+  tally.same(`${what}: anchors in the events, against the contracts’ answer`, anchors, asked.anchor.epoch);
+  compareLists(`${what}: anchor`, [own.anchor], [asked.anchor], tally);
+  compareLists(`${what}: commits`, own.commits, asked.commits, tally);
+}
+
+type Item = object | string;
+
+function compareLists(what: string, told: readonly Item[], answered: readonly Item[], tally: Tally): void {
+  const [own, asked] = [told.map(textOf), answered.map(textOf)];
+  tally.same(`${what}: number in the events, against the contracts’ answer`, own.length, asked.length);
+  for (let i = 0; i < Math.min(own.length, asked.length); i++) {
+    tally.same(`${what}, number ${i + 1}: of the events, against the contracts’ answer`, own[i], asked[i]);
   }
 }
 
 /** In one order of fields, wherever it was made. */
-const textOf = (value: object | string): string =>
+const textOf = (value: Item): string =>
   typeof value === 'string'
     ? value
     : Object.entries(value)

@@ -5,6 +5,7 @@ import { ConcordatError } from '../../protocol/errors.ts';
 import { type ChainReader, quantity } from './rpc.ts';
 
 const schema = z.object({
+  number: z.string().regex(/^0x[0-9a-fA-F]{1,13}$/),
   hash: z.string().regex(/^0x[0-9a-fA-F]{64}$/),
   timestamp: z.string().regex(/^0x[0-9a-fA-F]{1,16}$/),
 });
@@ -17,9 +18,21 @@ export interface BlockFacts {
 
 /** undefined: not there yet. */
 export async function findBlock(reader: ChainReader, number: number): Promise<BlockFacts | undefined> {
-  const found = await reader.ask('eth_getBlockByNumber', [quantity(number), false]);
+  return factsOf(await reader.ask('eth_getBlockByNumber', [quantity(number), false]), `block ${number}`);
+}
+
+/** undefined: no such block. */
+export async function findBlockOfHash(
+  reader: ChainReader,
+  hash: Hex,
+): Promise<(BlockFacts & { readonly number: number }) | undefined> {
+  return factsOf(await reader.ask('eth_getBlockByHash', [hash, false]), `block ${hash}`);
+}
+
+function factsOf(found: unknown, what: string) {
   if (found === null) return undefined;
   const { data } = schema.safeParse(found);
-  if (data === undefined) throw new ConcordatError('CHAIN_WRONG', `block ${number} is none`, { number });
-  return { hash: data.hash.toLowerCase() as Hex, seconds: Number(data.timestamp) };
+  if (data === undefined) throw new ConcordatError('CHAIN_WRONG', `${what} is none`);
+  const { number, hash, timestamp } = data;
+  return { number: Number(number), hash: hash.toLowerCase() as Hex, seconds: Number(timestamp) };
 }

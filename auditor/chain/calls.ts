@@ -12,10 +12,12 @@ export interface SentTransaction {
 
 /** undefined when the transaction reaches the contract some other way, or calls something else. */
 function argumentsOf(name: keyof typeof ABIS, contract: Hex, { to, input }: SentTransaction, method: string) {
-  if (to !== contract) return undefined;
+  const abi = ABIS[name];
+  const fragment = abi.getFunction(method);
+  if (to !== contract || fragment === null) return undefined;
   try {
-    const call = ABIS[name].parseTransaction({ data: input });
-    return call?.name === method ? fieldsOf(call.fragment.inputs, call.args) : undefined;
+    // refuses data of another function
+    return fieldsOf(fragment.inputs, abi.decodeFunctionData(fragment, input));
   } catch {
     // the contract took it, and an encoding that only a contract reads is not one to judge by
     return undefined;

@@ -85,12 +85,12 @@ export async function viewFederation(
   };
 }
 
-/** @throws ConcordatError as `viewFederation`; CHAIN_WRONG when the three contracts do not point at each other */
-export async function viewWired(reader: ChainReader, address: Hex): Promise<FederationView> {
-  const found = await viewFederation(reader, address);
-  const { registry, registryFederation, ledgerFederation, ledgerRegistry } = found;
-  if (registryFederation === address && ledgerFederation === address && ledgerRegistry === registry) return found;
-  throw new ConcordatError('CHAIN_WRONG', `the contracts of ${address} are not wired to each other`, { address });
+/** @throws ConcordatError CHAIN_WRONG when the three contracts do not point at each other */
+export function requireWired(found: FederationView): void {
+  const { federation, registry, registryFederation, ledgerFederation, ledgerRegistry } = found;
+  if (registryFederation === federation && ledgerFederation === federation && ledgerRegistry === registry) return;
+  const detail = `the contracts of ${federation} are not wired to each other`;
+  throw new ConcordatError('CHAIN_WRONG', detail, { address: federation });
 }
 
 /** None of it can change. @throws ConcordatError as `viewFederation` */

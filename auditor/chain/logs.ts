@@ -1,5 +1,5 @@
 // The events of a federation's contracts, decoded: every one in a range of blocks, however wide a range the endpoint takes.
-import { Interface, id as topicHash } from 'ethers';
+import { EventFragment, Interface } from 'ethers';
 import { z } from 'zod';
 import { consentRegistryAbi } from '../../protocol/abi/consent-registry.ts';
 import { federationAbi } from '../../protocol/abi/federation.ts';
@@ -38,6 +38,13 @@ const NOT_OURS: ReadonlySet<string> = new Set([
   'EIP712DomainChanged',
 ]);
 
+/** Found once: to look an event up by its topic, ethers hashes the names of all others. */
+const BY_TOPIC = new Map(
+  EVENTS.fragments.flatMap((fragment) =>
+    fragment instanceof EventFragment ? [[fragment.topicHash, fragment] as const] : [],
+  ),
+);
+
 const hex = z.string().regex(/^0x[0-9a-fA-F]*$/);
 const position = hex.transform(Number).pipe(z.int().min(0));
 const logs = z.array(
@@ -52,13 +59,14 @@ const logs = z.array(
     removed: z.boolean().optional(),
   }),
 );
-type RawLog = z.output<typeof logs>[number];
+/** As the endpoint tells it. */
+export type RawLog = z.output<typeof logs>[number];
 
 /** Topic 0 of an event, for a filter. */
 export function topicOf(name: EventName): Hex {
   const fragment = EVENTS.getEvent(name);
   if (fragment === null) throw new ConcordatError('NOT_FOUND', `no event ${name}`);
-  return topicHash(fragment.format('sighash')) as Hex;
+  return fragment.topicHash as Hex;
 }
 
 /** Blocks asked for at first; halved when the endpoint refuses; doubled until it first does, then raised by an eighth. */
@@ -66,8 +74,15 @@ const FIRST_SPAN = 5_000;
 const WIDEST_SPAN = 1_000_000;
 
 /** In order of block and log index. @throws ConcordatError CHAIN_UNREACHABLE, CHAIN_WRONG */
-export async function readLogs(reader: ChainReader, filter: LogFilter): Promise<LoggedEvent[]> {
-  const found: LoggedEvent[] = [];
+export const readLogs = async (reader: ChainReader, filter: LogFilter): Promise<LoggedEvent[]> =>
+  eventsOfLogs(await readRawLogs(reader, filter));
+
+/** Those that are none of ours left out. */
+export const eventsOfLogs = (raw: readonly RawLog[]): LoggedEvent[] => raw.flatMap((log) => decodeLog(log) ?? []);
+
+/** As `readLogs`, whatever they are. */
+export async function readRawLogs(reader: ChainReader, filter: LogFilter): Promise<RawLog[]> {
+  const found: RawLog[] = [];
   let [span, refused] = [FIRST_SPAN, false];
   for (let from = filter.fromBlock; from <= filter.toBlock; ) {
     const to = Math.min(filter.toBlock, from + span - 1);
@@ -81,7 +96,7 @@ export async function readLogs(reader: ChainReader, filter: LogFilter): Promise<
     from = to + 1;
     span = Math.min(WIDEST_SPAN, refused ? Math.ceil(span * 1.125) : span * 2);
   }
-  return found.sort((a, b) => a.block - b.block || a.logIndex - b.logIndex);
+  return found.sort((a, b) => a.blockNumber - b.blockNumber || a.logIndex - b.logIndex);
 }
 
 /** undefined: refused, and a narrower range may not be. */
@@ -101,16 +116,16 @@ async function readRange(reader: ChainReader, { address, topics }: LogFilter, fr
   const stray = standing.find(({ blockNumber }) => blockNumber < from || blockNumber > to);
   if (stray !== undefined)
     throw new ConcordatError('CHAIN_WRONG', `${reader.url}: a log of block ${stray.blockNumber}, not ${from} to ${to}`);
-  return standing.flatMap((log) => decodeLog(log) ?? []);
+  return standing;
 }
 
 /** undefined: a log that is none of ours. */
 function decodeLog(log: RawLog): LoggedEvent | undefined {
-  const parsed = EVENTS.parseLog({ topics: log.topics, data: log.data });
-  if (parsed === null || NOT_OURS.has(parsed.name)) return undefined;
+  const fragment = BY_TOPIC.get(log.topics[0]?.toLowerCase() ?? '');
+  if (fragment === undefined || NOT_OURS.has(fragment.name)) return undefined;
   return {
-    name: parsed.name as EventName,
-    fields: fieldsOf(parsed.fragment.inputs, parsed.args),
+    name: fragment.name as EventName,
+    fields: fieldsOf(fragment.inputs, EVENTS.decodeEventLog(fragment, log.data, log.topics)),
     address: log.address.toLowerCase() as Hex,
     block: log.blockNumber,
     blockHash: log.blockHash.toLowerCase() as Hex,

@@ -8,17 +8,18 @@ export interface Question {
 }
 
 export interface ChainReader {
+  /** Without what may be a key in it. */
   readonly url: string;
   /** @throws EndpointRefused as answered; ConcordatError CHAIN_UNREACHABLE */
   ask(method: string, params: readonly unknown[]): Promise<unknown>;
-  /** Answers in the order of the questions. @throws as `ask` */
-  askAll(questions: readonly Question[]): Promise<unknown[]>;
+  /** Answers in the order of the questions. @param perRequest fewer, where answers are long @throws as `ask` */
+  askAll(questions: readonly Question[], perRequest?: number): Promise<unknown[]>;
 }
 
 /** The endpoint answered, with an error: a revert, a range that is too wide. */
 export class EndpointRefused extends Error {
-  constructor(method: string, message: string) {
-    super(`${method}: ${message}`);
+  constructor(message: string) {
+    super(message);
     this.name = 'EndpointRefused';
   }
 }
@@ -36,11 +37,12 @@ const REQUESTS_AT_ONCE = 4;
 /** Pauses before the second and third try. */
 const RETRY_AFTER_MS = [50, 400];
 
-export function createReader(url: string, timeoutMs = 30_000): ChainReader {
+export function createReader(endpoint: string, timeoutMs = 30_000): ChainReader {
+  const url = URL.canParse(endpoint) ? new URL(endpoint).origin : endpoint;
   let batches = true;
 
   async function post(body: unknown): Promise<unknown> {
-    const response = await fetch(url, {
+    const response = await fetch(endpoint, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
@@ -70,7 +72,7 @@ export function createReader(url: string, timeoutMs = 30_000): ChainReader {
   function resultOf(question: Question, found: unknown): unknown {
     const { data } = answer.safeParse(found);
     if (data === undefined) throw new ConcordatError('CHAIN_WRONG', `${url}: no JSON-RPC answer`, { url });
-    if (data.error !== undefined) throw new EndpointRefused(question.method, data.error.message);
+    if (data.error !== undefined) throw new EndpointRefused(`${question.method}: ${data.error.message}`);
     return data.result;
   }
 
@@ -98,12 +100,12 @@ export function createReader(url: string, timeoutMs = 30_000): ChainReader {
   return {
     url,
     ask: (method, params) => one({ method, params }),
-    async askAll(questions) {
+    async askAll(questions, perRequest = QUESTIONS_PER_REQUEST) {
       const answers: unknown[] = new Array(questions.length);
-      const starts = questions.flatMap((_, i) => (i % QUESTIONS_PER_REQUEST === 0 ? [i] : []));
+      const starts = questions.flatMap((_, i) => (i % perRequest === 0 ? [i] : []));
       const work = async (): Promise<void> => {
         for (let at = starts.shift(); at !== undefined; at = starts.shift()) {
-          const found = await many(questions.slice(at, at + QUESTIONS_PER_REQUEST));
+          const found = await many(questions.slice(at, at + perRequest));
           for (const [i, value] of found.entries()) answers[at + i] = value;
         }
       };
@@ -111,6 +113,11 @@ export function createReader(url: string, timeoutMs = 30_000): ChainReader {
       return answers;
     },
   };
+}
+
+/** Host and port. A path or a user may be a key, and reports are for everybody. */
+export function nameOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : 'no URL';
 }
 
 const asRequest = ({ method, params }: Question, id: number) => ({ jsonrpc: '2.0', id, method, params });

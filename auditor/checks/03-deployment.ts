@@ -8,10 +8,11 @@ import {
   parseVerificationKey,
   type VerificationKey,
 } from '../../protocol/proof/verification-key.ts';
-import { checkDeployedCode } from '../deployed-code.ts';
+import { checkDeployedCode, codeHashOf } from '../deployed-code.ts';
 import type { Evidence } from '../evidence.ts';
 import { genesisBody, textBlob } from '../genesis.ts';
 import { eventsOf, homeOf, placeName } from '../history.ts';
+import { checkReading, readingNote } from '../reading.ts';
 import { checkStanding } from '../standing.ts';
 import { type Check, createTally, type Tally } from './check.ts';
 
@@ -23,9 +24,9 @@ export const deploymentCheck: Check = {
   title: 'The contracts belong together and the verification key is theirs and sound',
   promises: ['P3', 'P6'],
   meaning:
-    'The rules were enforced by the contracts that this report names, which are this program’s own, byte for byte, set up with limits that protect a dealer, and the key that judges consent proofs is not one that lets anybody forge them. What they answer when asked is what the events read here come to: none was left out.',
+    'The rules were enforced by the contracts that this report names, which are this program’s own, byte for byte, set up with limits that protect a dealer, and the key that judges consent proofs is not one that lets anybody forge them. Events read here come to what they answer, none left out, and their blocks bear them out.',
   cannot:
-    'That whoever set up the proof system threw the secret of that setup away: the transcript of a ceremony with several parties shows it, a single operator’s setup does not. That the endpoint does not lie in its answers as in its events: ask a second one.',
+    'That whoever set up the proof system threw the secret of that setup away: the transcript of a ceremony with several parties shows it, a single operator’s setup does not. That the last block read is the chain’s own, if only one endpoint was asked and its hash not known from elsewhere.',
   async run(evidence) {
     const tally = createTally();
     const { deployment } = evidence.history;
@@ -36,11 +37,15 @@ export const deploymentCheck: Check = {
     });
     checkWiring(evidence, tally);
     checkStanding(evidence.history, tally);
+    checkReading(evidence.history, tally);
     checkParameters(evidence, tally);
     const key = await checkVerificationKeyBlob(evidence, tally);
     const code = await checkCode(evidence, key, tally);
     const setup = checkSetup(evidence, tally);
-    return tally.result(`chain ${deployment.chainId}, federation ${deployment.federation}; ${code}; ${setup}`);
+    const where = `chain ${deployment.chainId}, federation ${deployment.federation}`;
+    const hash = `code hash ${codeHashOf(deployment)}`;
+    const note = [where, code, setup, readingNote(evidence.history), hash].filter((part) => part !== '');
+    return tally.result(note.join('; '));
   },
 };
 

@@ -1,5 +1,9 @@
 // 18: a federation that carries on another was named by it, ended it, and goes on with its logs: one deployment at a time.
 import type { Hex } from '../../protocol/bytes.ts';
+import { parseVerificationKey } from '../../protocol/proof/verification-key.ts';
+import { codeHashOf, isOfThisVersion } from '../deployed-code.ts';
+import type { Evidence } from '../evidence.ts';
+import { genesisBody, textBlob } from '../genesis.ts';
 import {
   type ChainEvent,
   type EventName,
@@ -11,6 +15,7 @@ import {
 } from '../history.ts';
 import { lineOf } from '../lineage.ts';
 import { carriedOn, replay } from '../replay.ts';
+import { checkStanding } from '../standing.ts';
 import { type Check, createTally, type Tally } from './check.ts';
 
 /** What only the deployment in force does: until it is named, and once it has named another, there is none of it. */
@@ -30,11 +35,15 @@ export const lineageCheck: Check = {
   title: 'One deployment of the line at a time, each named by the one before and carrying on its logs',
   promises: ['P3', 'P7'],
   meaning:
-    'When contracts were replaced, the old ones ended and named the new, and consent records and models went on where they were: no second history runs beside this one.',
+    'When contracts were replaced, the old ones ended and named the new, and consent records and models went on where they were: no second history runs beside this one. What the old ones answer is what their events come to, and their code is this version’s, or code that the auditor accepted.',
   cannot: 'What an earlier deployment did, beyond what is carried over: it takes an audit of its own.',
-  async run({ history }) {
+  async run(evidence) {
+    const { history } = evidence;
     const tally = createTally();
     const line = lineOf(history);
+    const earlier = line.slice(0, -1);
+    for (const deployment of earlier) checkStanding(deployment, tally, `${deployment.deployment.federation}: `);
+    const code = await checkEarlierCode(earlier, evidence, tally);
     for (const [i, deployment] of line.entries()) {
       if (deployment.events.length === 0) continue;
       checkHomes(deployment, tally);
@@ -43,7 +52,7 @@ export const lineageCheck: Check = {
       checkBeginning(deployment, line[i - 1], tally);
     }
     checkLogs(line, tally);
-    return tally.result(noteOf(history, line));
+    return tally.result([noteOf(history, line), ...code].join('; '));
   },
 };
 
@@ -121,6 +130,30 @@ function checkLogs(line: readonly History[], tally: Tally): void {
       });
     }
   }
+}
+
+/**
+ * What an earlier deployment did hangs on its code, whose sources an audit of a later version does not have.
+ * @returns for the note
+ */
+async function checkEarlierCode(earlier: readonly History[], evidence: Evidence, tally: Tally): Promise<string[]> {
+  if (earlier.length === 0) return [];
+  const compiled = await tally.needs('the contracts compile', async () => {
+    const text = await textBlob(evidence, genesisBody(evidence).verificationKey);
+    return evidence.engines.compileContracts(parseVerificationKey(JSON.parse(text)));
+  });
+  return earlier.map((history) => {
+    const { federation } = history.deployment;
+    const what = `${federation}: its code is of this version, or accepted by the auditor`;
+    const hash = codeHashOf(history.deployment);
+    const accepted = evidence.predecessorCode?.includes(hash) === true;
+    if (accepted || (compiled !== undefined && isOfThisVersion(history, compiled))) {
+      tally.holds(what, true);
+      return `code of ${federation}: ${accepted ? `${hash}, which you accept` : 'of this version'}`;
+    }
+    tally.unsure(what, `another version, or another key: give --predecessor-code ${hash} if you accept that code`);
+    return `code of ${federation}: ${hash}, which was compared with nothing`;
+  });
 }
 
 const isBefore = ({ at: a }: ChainEvent, { at: b }: ChainEvent): boolean =>

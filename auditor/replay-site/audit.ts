@@ -27,6 +27,7 @@ import { type Rerun, rerun } from './rerun.ts';
 
 export interface SiteCheck {
   readonly id:
+    | 'chain'
     | 'opening'
     | 'commit'
     | 'task'
@@ -93,6 +94,7 @@ export async function auditReplay(opened: ReplayPackage, audit: SiteAudit): Prom
   const hashes = opened.records.map(recordHash);
   const sample = chain.beacon === undefined ? [] : shownRecords(opened, hashes, chain.beacon.blockHash, audit);
   const given = [
+    check('chain', chain.receipts.doubt, chain.receipts.shown),
     checkOpening(opened, chain),
     checkCommit(opened, chain),
     checkTask(opened, chain),

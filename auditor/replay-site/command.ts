@@ -3,6 +3,7 @@
 import type { Hex } from '../../protocol/bytes.ts';
 import { relyingPartyOf } from '../../protocol/consent/relying-party.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
+import type { Endpoints } from '../chain/endpoints.ts';
 import { plainText } from '../plain-text.ts';
 import { createSealRing } from '../ring/seal.ts';
 import { auditReplay, type SiteReport } from './audit.ts';
@@ -12,7 +13,9 @@ import { readPackage } from './package.ts';
 export interface SiteOptions {
   /** The folder that the dealer opened. */
   readonly edge: string;
-  readonly rpc: string;
+  readonly rpc: Endpoints;
+  /** The hash of the block that you trust. */
+  readonly head?: Hex;
   /** The federation you know; else the package's own word is taken. */
   readonly federation?: Hex;
   /** When the dealer was asked for this round. */
@@ -25,7 +28,7 @@ export interface SiteOptions {
 
 /** @throws ConcordatError FILE_*, MESSAGE_*, CHAIN_*, NOT_FOUND when there is nothing to audit */
 export async function runSiteAudit(options: SiteOptions): Promise<SiteReport> {
-  const { edge, rpc, sample, rpId, origin } = options;
+  const { edge, rpc, head, sample, rpId, origin } = options;
   const opened = await readPackage(edge);
   const { dealer, round } = opened.manifest;
   if (options.round !== undefined && options.round !== round) {
@@ -33,7 +36,7 @@ export async function runSiteAudit(options: SiteOptions): Promise<SiteReport> {
   }
   const federation = options.federation ?? opened.manifest.federation;
   return auditReplay(opened, {
-    chain: await readReplayChain(rpc, { federation, dealer, round }),
+    chain: await readReplayChain(rpc, { federation, dealer, round, ...(head !== undefined && { head }) }),
     ring: await createSealRing(),
     sample,
     showRecords: options.showRecords ?? false,

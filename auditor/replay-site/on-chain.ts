@@ -1,14 +1,14 @@
 // What the chain says of one dealer's part in one round: the round, the commit, the selection it was made under, and the beacon.
-import { type Hex, toHex, uintToBytes } from '../../protocol/bytes.ts';
-import { abiWord } from '../../protocol/consent/hex-schema.ts';
+import type { Hex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { findBlock } from '../chain/block.ts';
-import { type SentTransaction, selectionCall } from '../chain/calls.ts';
-import { viewWired } from '../chain/contract.ts';
-import { type LoggedEvent, readLogs, topicOf } from '../chain/logs.ts';
-import { type ChainReader, createReader } from '../chain/rpc.ts';
-import type { EventName, EventOf } from '../history.ts';
-import { type ReceiptChain, readReceiptChain } from '../receipt-chain.ts';
+import { type Endpoints, openEndpoints } from '../chain/endpoints.ts';
+import { type Findings, proveHeader } from '../chain/proven-block.ts';
+import { type ChainReader, quantity } from '../chain/rpc.ts';
+import { type ChainEvent, type EventName, type EventOf, eventsOf, type History, type Place } from '../history.ts';
+import { lineOf } from '../lineage.ts';
+import { type ReceiptChain, receiptChainOf } from '../receipt-chain.ts';
+import { type AboutDealer, readReceiptLine } from '../receipt-line.ts';
 
 /** A block that nobody knew when the dealer committed. */
 export interface Beacon {
@@ -34,75 +34,76 @@ type EventFields<N extends EventName> = Omit<EventOf<N>, 'name' | 'at' | 'call'>
 
 /** @throws ConcordatError CHAIN_*, NOT_FOUND when the dealer committed to nothing in the round */
 export async function readReplayChain(
-  rpcUrl: string,
-  at: { readonly federation: Hex; readonly dealer: Hex; readonly round: number },
+  rpc: Endpoints,
+  at: { readonly federation: Hex; readonly dealer: Hex; readonly round: number; readonly head?: Hex },
 ): Promise<ReplayChain> {
-  const reader = createReader(rpcUrl);
-  const { chainId, registry, ledger } = await viewWired(reader, at.federation);
-  const headBlock = Number(await reader.ask('eth_blockNumber', []));
-  const dealer = toHex(abiWord(at.dealer));
-  const of = (name: EventName, ...topics: readonly Hex[]) =>
-    readLogs(reader, {
-      ...{ address: [ledger], fromBlock: 0, toBlock: headBlock },
-      topics: [topicOf(name), toHex(uintToBytes(at.round, 32)), ...topics],
-    });
+  const reader = openEndpoints(rpc);
+  const about: AboutDealer = { ...at, also: ({ fields }) => fields.round === at.round };
+  const line = await readReceiptLine(reader, about);
+  const own = lineOf(line.history).find(({ deployment }) => deployment.federation === at.federation);
+  if (own === undefined) throw new ConcordatError('CHAIN_WRONG', `no federation at ${at.federation}`);
+  const { events, deployment } = own;
+  const { chainId, ledger } = deployment;
 
-  const [opened] = await of('RoundOpened');
-  if (opened === undefined) throw new ConcordatError('NOT_FOUND', `round ${at.round} was never opened`);
+  const round = eventsOf(events, 'RoundOpened').find((event) => event.round === at.round);
+  if (round === undefined) throw new ConcordatError('NOT_FOUND', `round ${at.round} was never opened`);
   // the one that stands: the last
-  const committed = (await of('Committed', dealer)).at(-1);
-  if (committed === undefined) {
+  const commit = eventsOf(events, 'Committed').findLast(
+    (event) => event.round === at.round && event.dealer === at.dealer,
+  );
+  if (commit === undefined) {
     const detail = `${at.dealer} committed to nothing in round ${at.round}`;
     throw new ConcordatError('NOT_FOUND', detail, { round: at.round, dealer: at.dealer });
   }
-  const round = opened.fields as unknown as EventFields<'RoundOpened'>;
-  const fields = committed.fields as unknown as EventFields<'Committed'>;
-  const commit = { ...fields, transaction: committed.transaction };
-  const events = await readLogs(reader, {
-    ...{ address: [registry], fromBlock: 0, toBlock: committed.block },
-    topics: [null, dealer],
-  });
-  const epochs = events.flatMap((event) =>
-    event.name === 'Anchored' && event.fields.root === commit.anchoredRoot ? [Number(event.fields.epoch)] : [],
-  );
-  const selection = selectionBefore(committed, events, round.requirementKey);
-  const [ended] = [...(await of('SetFinalised')), ...(await of('RoundFailed'))];
+  const selection = selectionBefore(commit, events, round.requirementKey);
+  const ended = events.find(({ name, ...event }) => ENDS.has(name) && 'round' in event && event.round === at.round);
   return {
-    ...{ chainId, federation: at.federation, ledger, round, commit },
-    beacon: ended && (await beaconAfter(reader, ended)),
-    selected: new Set(selection === undefined ? [] : await selectedBy(reader, registry, selection)),
-    receipts: await readReceiptChain(rpcUrl, { ...at, epochs: epochs.flatMap((epoch) => [epoch, epoch + 1]) }),
+    ...{ chainId, federation: at.federation, ledger, round },
+    commit: { ...commit, transaction: commit.at.transaction },
+    beacon: ended && (await beaconAfter(reader, ended, own)),
+    selected: new Set(selection === undefined ? [] : selectedBy(selection)),
+    receipts: receiptChainOf(line, about),
   };
 }
 
+const ENDS: ReadonlySet<EventName> = new Set(['SetFinalised', 'RoundFailed']);
+
 /** What a dealer selects after its commit, in the same block, is not what it committed under. @param events in order */
 export function selectionBefore(
-  committed: Pick<LoggedEvent, 'block' | 'logIndex'>,
-  events: readonly LoggedEvent[],
+  { dealer, at }: Pick<EventOf<'Committed'>, 'dealer' | 'at'>,
+  events: readonly ChainEvent[],
   requirementKey: Hex,
-): LoggedEvent | undefined {
-  return events.findLast(
-    ({ name, fields, block, logIndex }) =>
-      name === 'SelectionAdmitted' &&
-      fields.requirementKey === requirementKey &&
-      (block < committed.block || (block === committed.block && logIndex < committed.logIndex)),
+): EventOf<'SelectionAdmitted'> | undefined {
+  return eventsOf(events, 'SelectionAdmitted').findLast(
+    (event) => event.dealer === dealer && event.requirementKey === requirementKey && isBefore(event.at, at),
   );
 }
+
+const isBefore = (a: Place, b: Place): boolean => a.block < b.block || (a.block === b.block && a.logIndex < b.logIndex);
 
 /**
  * The first block after the one in which the round's set was fixed (or the round failed): by then what dealers committed to
  * cannot change, and nobody who could still choose a commit knew its hash.
  */
-async function beaconAfter(reader: ChainReader, ended: LoggedEvent): Promise<Beacon | undefined> {
-  const blockNumber = ended.block + 1;
-  const found = await findBlock(reader, blockNumber);
-  return found && { blockNumber, blockHash: found.hash };
+async function beaconAfter(
+  reader: ChainReader,
+  { at }: ChainEvent,
+  { headBlock }: History,
+): Promise<Beacon | undefined> {
+  const blockNumber = at.block + 1;
+  if (blockNumber > headBlock) return undefined;
+  const before = await findBlock(reader, at.block);
+  const findings: Findings = { faults: [], undecided: [] };
+  const told = await reader.ask('eth_getBlockByNumber', [quantity(blockNumber), false]);
+  const header = proveHeader(told, blockNumber, findings);
+  if (header?.parentHash === before?.hash && header !== undefined) return { blockNumber, blockHash: header.hash };
+  const [fault] = [...findings.faults, ...findings.undecided];
+  const detail = fault?.what ?? `its parent is ${header?.parentHash}, and block ${at.block} is ${before?.hash}`;
+  throw new ConcordatError('CHAIN_WRONG', `the block that draws the sample: ${detail}`);
 }
 
 /** @throws ConcordatError CHAIN_WRONG when the transaction is not a direct call of the registry */
-async function selectedBy(reader: ChainReader, registry: Hex, { transaction }: LoggedEvent): Promise<bigint[]> {
-  const sent = (await reader.ask('eth_getTransactionByHash', [transaction])) as SentTransaction | null;
-  const call = sent === null ? undefined : selectionCall(registry, sent);
+function selectedBy({ call, at: { transaction } }: EventOf<'SelectionAdmitted'>): bigint[] {
   if (call !== undefined) return call.buckets.map(({ digest }) => digest);
-  throw new ConcordatError('CHAIN_WRONG', `transaction ${transaction} does not call ${registry}`, { transaction });
+  throw new ConcordatError('CHAIN_WRONG', `transaction ${transaction} does not call the registry`, { transaction });
 }

@@ -1,7 +1,7 @@
 // The table of planted faults as a page: what an attacker changes, and the check that sees it.
 import { CHECKS } from '../../auditor/verify.ts';
 import { INSIDERS, PLANTED_FAULTS } from '../../tests/helpers/audit/all-faults.ts';
-import type { PlantedFault } from '../../tests/helpers/audit/fault.ts';
+import { ENDPOINT_FAULTS } from '../../tests/helpers/audit/faults-endpoint.ts';
 import { PRIVACY_FAULTS } from '../../tests/helpers/audit/faults-privacy.ts';
 import type { GeneratedFile } from './generated-file.ts';
 
@@ -10,13 +10,18 @@ const WHERE = {
   any: 'a finished run, and a synthetic history',
   signed: 'a synthetic history, signed anew by the liar',
   private: 'a history under differential privacy',
+  endpoint: 'what an endpoint tells of a real chain',
 };
+
+/** What an auditor brings along, where nobody could tell without. */
+const BROUGHT = { 'second endpoint': ' (with a second one)', 'trusted head': ' (with `--head`)', none: '' };
 
 export function auditFaultsPage(): GeneratedFile {
   const faults = [
     ...PLANTED_FAULTS.map((fault) => ({ ...fault, where: WHERE.any })),
     ...INSIDERS.faults.map((fault) => ({ ...fault, where: WHERE.signed })),
     ...PRIVACY_FAULTS.map((fault) => ({ ...fault, where: WHERE.private })),
+    ...ENDPOINT_FAULTS.map((fault) => ({ ...fault, where: `${WHERE.endpoint}${BROUGHT[fault.needs ?? 'none']}` })),
   ];
   const sections = CHECKS.map(({ id, title }) => {
     const own = faults.filter(({ caughtBy }) => caughtBy === id);
@@ -42,7 +47,11 @@ ${told.join('')}`,
   };
 }
 
-function section(id: string, title: string, faults: readonly (PlantedFault & { readonly where: string })[]): string {
+function section(
+  id: string,
+  title: string,
+  faults: readonly { readonly name: string; readonly where: string }[],
+): string {
   const rows = faults.map(({ name, where }) => `| ${name.replaceAll('|', '\\|')} | ${where} |\n`);
   return `## Check ${id}: ${title}\n\n| fault | planted in |\n| --- | --- |\n${rows.join('')}\n`;
 }

@@ -49,6 +49,9 @@ async function sourceOf(files: BundleFiles, history: History | undefined): Promi
   return { blob, bundle: () => readBundle(files), history };
 }
 
+/** An export looks up one hash, and says that it re-checks nothing: proofs of blocks are the audit's. */
+const UNPROVEN = { prove: () => false };
+
 async function sourceOfRun(run: string, { rpc, federation }: SourceOptions): Promise<ModelSource> {
   if (rpc !== undefined || federation !== undefined) {
     throw new ConcordatError('FILE_MISSING', '--run names its own chain: leave out --rpc and --federation');
@@ -56,7 +59,10 @@ async function sourceOfRun(run: string, { rpc, federation }: SourceOptions): Pro
   const finished = await readFinishedRun(run);
   const chain = await openChain(finished);
   try {
-    return await sourceOf(await openBundle(finished.bundle), await readHistory(chain.rpcUrl, finished.federation));
+    return await sourceOf(
+      await openBundle(finished.bundle),
+      await readHistory(chain.rpcUrl, finished.federation, 0, UNPROVEN),
+    );
   } finally {
     await chain.close();
   }
@@ -70,7 +76,7 @@ async function historyOf({ rpc, federation, fromBlock }: SourceOptions): Promise
       '--rpc and --federation go together: the chain is asked about one contract',
     );
   }
-  return readHistory(rpc, federation, fromBlock);
+  return readHistory(rpc, federation, fromBlock, UNPROVEN);
 }
 
 /** The coordinator's word counts for nothing: entries are chained and blobs re-hashed. */

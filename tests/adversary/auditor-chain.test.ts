@@ -18,7 +18,7 @@ import type { Hex } from '../../protocol/bytes.ts';
 import { chainChronicle } from '../helpers/audit/chain-chronicle.ts';
 import type { Chronicle } from '../helpers/audit/chronicle.ts';
 import { ENDPOINT_FAULTS, type Told } from '../helpers/audit/faults-endpoint.ts';
-import { type Lie, lyingEndpoint } from '../helpers/audit/lying-endpoint.ts';
+import { type Lie, lyingEndpoint, refused } from '../helpers/audit/lying-endpoint.ts';
 import { syntheticFederation, TRAPDOOR, writeHistory } from '../helpers/audit/synthetic-federation.ts';
 
 let out: string;
@@ -125,9 +125,11 @@ describe('an endpoint that tells two stories', () => {
     const { text, exitCode } = await audit('--rpc', chain.rpcUrl, '--rpc', url, ...source);
     await close();
     expect(text).toMatch(/All 18 checks hold\.\n$/);
-    expect(text.replace(/\s+/g, ' ')).toContain(
-      `which you trust; 2 endpoints: endpoint 1 (${first}), endpoint 2 (${second})`,
+    const said = text.replace(/\s+/g, ' ');
+    expect(said).toContain(
+      `; asked of endpoint 1 (${first}), endpoint 2 (${second}): 52 of 52 blocks lead to their headers`,
     );
+    expect(said).toContain(`${blocks.at(-1)?.hash}, which you trust, and the code to its state`);
     expect(exitCode).toBe(0);
   });
 
@@ -139,6 +141,18 @@ describe('an endpoint that tells two stories', () => {
     );
     expect(none.text).toMatch(/\? 03 /);
     expect(none.exitCode).toBe(1);
+  });
+
+  test('an endpoint that proves no accounts: told less without a trusted head, undecided with one', async () => {
+    const { blocks } = await whole();
+    const noProofs = (method: string, result: unknown) =>
+      method === 'eth_getProof' ? refused('no such method') : result;
+    const plain = await through(noProofs);
+    expect(plain.text).toMatch(/All 18 checks hold\.\n$/);
+    expect(plain.text).not.toContain('the code to its state');
+    const { text, exitCode } = await through(noProofs, '--head', blocks.at(-1)?.hash ?? '');
+    expect(text).toContain('undecided: code, against the state of the block that you trust');
+    expect(exitCode).toBe(1);
   });
 
   test('a block of 300 transactions leads to its header', async () => {
@@ -166,6 +180,13 @@ describe('an endpoint that tells two stories', () => {
     const findings: Findings = { faults: [], undecided: [] };
     proveBlock(told, { contracts: new Set(), logs: [] }, findings);
     expect(findings).toEqual({ faults: [], undecided: [] });
+    // two of them trade names: the sender and the calldata of one would be taken for the other's
+    const [first, second, ...rest] = block?.transactions ?? [];
+    const swapped = [{ ...first, hash: second?.hash }, { ...second, hash: first?.hash }, ...rest];
+    const log = { address: wallet.address, topics: [], data: '0x', blockNumber: told.number, logIndex: 0 };
+    const logs = [{ ...log, blockHash: block?.hash ?? '', transactionHash: String(first?.hash) }];
+    proveBlock({ ...told, block: { ...block, transactions: swapped } }, { contracts: new Set(), logs }, findings);
+    expect(findings.faults.map(({ what }) => what)).toContain(`block ${told.number}: name of a transaction`);
   });
 
   test.each([

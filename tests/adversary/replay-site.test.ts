@@ -3,7 +3,9 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { topicOf } from '../../auditor/chain/logs.ts';
 import { type OpenedChain, openChain, readFinishedRun } from '../../auditor/chain-at.ts';
+import type { EventName } from '../../auditor/history.ts';
 import type { SiteReport } from '../../auditor/replay-site/audit.ts';
 import { runSiteAudit, type SiteOptions, siteText } from '../../auditor/replay-site/command.ts';
 import { openDealer } from '../../edge-node/replay/dealer.ts';
@@ -20,6 +22,7 @@ import {
   type PackageFile,
   type SignedManifest,
 } from '../../protocol/messages/replay-package.ts';
+import { type Lie, lyingEndpoint } from '../helpers/audit/lying-endpoint.ts';
 import { CACHE_DIR } from '../helpers/command.ts';
 import { finishedRun } from '../helpers/finished-run.ts';
 import { codeOf } from '../unit/secagg-fixtures.ts';
@@ -245,5 +248,40 @@ describe('somebody between dealer and auditor', () => {
     expect(failing(await lied({}, { signer }))).toEqual(['opening']);
     const manifest = (said: Manifest): Manifest => ({ ...said, chainId: said.chainId + 1 });
     expect(failing(await lied({}, { manifest }))).toEqual(['opening']);
+  });
+});
+
+describe('an endpoint in league with the dealer', () => {
+  type Log = { readonly topics: readonly string[]; readonly data: string };
+  const inLogs =
+    (name: EventName, change: (log: Log) => readonly Log[]): Lie =>
+    (method, result) =>
+      method === 'eth_getLogs'
+        ? (result as Log[]).flatMap((log) => (log.topics[0] === topicOf(name) ? change(log) : [log]))
+        : result;
+  /** The fifth word of a commit: what no contract answers. */
+  const otherRecords = inLogs('Committed', (log) => [
+    { ...log, data: `${log.data.slice(0, 2 + 64 * 4)}${'77'.repeat(32)}${log.data.slice(2 + 64 * 5)}` },
+  ]);
+  const otherSender: Lie = (_, result) => {
+    const { transactions = [] } = (result ?? {}) as { readonly transactions?: readonly (object | string)[] };
+    const changed = transactions.map((tx) => (typeof tx === 'string' ? tx : { ...tx, from: federation }));
+    return transactions.length === 0 ? result : { ...(result as object), transactions: changed };
+  };
+
+  test.each<[string, Lie, RegExp]>([
+    ['tells other records', otherRecords, /logs, against its receipts/],
+    ['keeps selections back', inLogs('SelectionAdmitted', () => []), /logs, against its receipts/],
+    ['keeps the round’s set back', inLogs('SetFinalised', () => []), /rounds, number/],
+    ['tells another sender', otherSender, /sender, against its signature/],
+  ])('%s: its word is not taken', async (_, lie, seenAs) => {
+    const { url, close } = await lyingEndpoint(chain.rpcUrl, lie);
+    try {
+      const report = await audit(opened, { rpc: url });
+      expect(failing(report)).toContain('chain');
+      expect(report.checks.find(({ id }) => id === 'chain')?.finding).toMatch(seenAs);
+    } finally {
+      await close();
+    }
   });
 });

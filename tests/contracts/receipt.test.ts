@@ -3,6 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ABIS } from '../../auditor/chain/decode.ts';
+import { topicOf } from '../../auditor/chain/logs.ts';
+import { createReader } from '../../auditor/chain/rpc.ts';
+import type { EventName } from '../../auditor/history.ts';
 import type { ReceiptReport } from '../../auditor/receipt.ts';
 import { receiptText, runReceiptAudit } from '../../auditor/receipt-file.ts';
 import { createAnchorProposer } from '../../edge-node/consent/anchor-proposal.ts';
@@ -16,6 +20,7 @@ import { ZERO_WORD } from '../../protocol/consent/hex-schema.ts';
 import { LinkedTree } from '../../protocol/consent/linked-tree.ts';
 import { decodeOperation } from '../../protocol/consent/operation.ts';
 import { promised, type Receipt } from '../../protocol/consent/receipt.ts';
+import { type Lie, lyingEndpoint } from '../helpers/audit/lying-endpoint.ts';
 import {
   customer,
   faultOf,
@@ -38,6 +43,8 @@ import {
   type World,
   witnessed,
 } from './world.ts';
+
+const COMMIT_OF = ABIS.RoundLedger.getFunction('commitOf')?.selector ?? '';
 
 let world: World;
 let dir: string;
@@ -238,4 +245,80 @@ test('an anchor that another has superseded is said with its time', async () => 
   const report = await audit(member);
   expect(failing(report)).toEqual([]);
   expect(report.checks.find(({ id }) => id === 'anchor')?.finding).toMatch(/superseded by epoch 3 at 20/);
+});
+
+describe('an endpoint that lies about the dealer', () => {
+  type Log = { readonly topics: readonly string[]; readonly data: string };
+  const isOf = (name: EventName, log: Log): boolean => log.topics[0] === topicOf(name);
+  const inLogs =
+    (change: (logs: readonly Log[]) => readonly Log[]): Lie =>
+    (method, result) =>
+      method === 'eth_getLogs' ? change(result as Log[]) : result;
+  const without = (name: EventName, which: (all: readonly Log[]) => Log | undefined): Lie =>
+    inLogs((logs) => {
+      const left = which(logs.filter((log) => isOf(name, log)));
+      return logs.filter((log) => log !== left);
+    });
+  /** In the first of its name. */
+  const withWord = (name: EventName, at: number, word: Hex): Lie =>
+    inLogs((logs) => {
+      const place = logs.findIndex((log) => isOf(name, log));
+      const from = 2 + 64 * at;
+      return logs.map((log, i) =>
+        i === place ? { ...log, data: log.data.slice(0, from) + word.slice(2) + log.data.slice(from + 64) } : log,
+      );
+    });
+
+  const lies: readonly (readonly [string, RegExp, Lie])[] = [
+    ['keeps a commit back', /commits, number 2/, without('Committed', (all) => all.at(-1))],
+    ['keeps an old anchor back', /anchors in the events/, without('Anchored', (all) => all[0])],
+    ['keeps the last anchor back', /against the contracts’ answer/, without('Anchored', (all) => all.at(-1))],
+    ['keeps a witness back', /witnesses/, without('WitnessRegistered', (all) => all[0])],
+    ['changes what was committed to', /logs, against its receipts/, withWord('Committed', 4, hash('x'))],
+    ['changes the root of an old anchor', /logs, against its receipts/, withWord('Anchored', 0, hash('x'))],
+    [
+      'says that a round was answered otherwise',
+      /commits, number 1/,
+      (method, result, [call]) => {
+        const { data = '' } = (call ?? {}) as { readonly data?: string };
+        const asked =
+          method === 'eth_call' &&
+          data.startsWith(COMMIT_OF) &&
+          BigInt(data.slice(0, 74).replace(COMMIT_OF, '0x')) === 1n;
+        return asked ? String(result).replace(/.$/, '7') : result;
+      },
+    ],
+  ];
+  test.each(lies)('%s', async (_, seenAs, lie) => {
+    const { url, close } = await lyingEndpoint(world.chain.rpcUrl, lie);
+    try {
+      const report = await audit(member, { rpc: url });
+      expect(failing(report)).toContain('chain');
+      expect(report.checks.find(({ id }) => id === 'chain')?.finding).toMatch(seenAs);
+    } finally {
+      await close();
+    }
+  });
+
+  test('to a customer who knows the last block: everything leads to it, or nothing is audited', async () => {
+    const reader = createReader(world.chain.rpcUrl);
+    const { hash: head } = (await reader.ask('eth_getBlockByNumber', ['latest', false])) as { readonly hash: Hex };
+    const report = await audit(member, { head });
+    expect(failing(report)).toEqual([]);
+    expect(report.checks[0]?.finding).toMatch(
+      /each header to the next up to block \d+, 0x\w{64}, which you trust, and the code to its state$/,
+    );
+    expect(await faultOf(() => audit(member, { head: hash('x') }))).toBe('CHAIN_WRONG');
+  });
+
+  test('and not the other one, which is asked too', async () => {
+    const { url, close } = await lyingEndpoint(world.chain.rpcUrl, withWord('Committed', 4, hash('x')));
+    try {
+      const report = await audit(member, { rpc: [world.chain.rpcUrl, url] });
+      expect(failing(report)).toEqual(['chain']);
+      expect(report.checks[0]?.finding).toMatch(/endpoint 2 \(.*\): eth_getLogs/);
+    } finally {
+      await close();
+    }
+  });
 });

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { headerHash, headerSchema, mayHoldLogsOf, unknownField } from '../../auditor/chain/header.ts';
 import { type Findings, proveHeader } from '../../auditor/chain/proven-block.ts';
 import { encodeReceipt, receiptsRoot, receiptsSchema } from '../../auditor/chain/receipts.ts';
-import { encodeRlp, type Rlp, uintBytes } from '../../auditor/chain/rlp.ts';
+import { decodeRlp, encodeRlp, type Rlp, uintBytes } from '../../auditor/chain/rlp.ts';
 import { encodeTransaction, senderOf, transactionsRoot, transactionsSchema } from '../../auditor/chain/transactions.ts';
-import { rootOfList, trieRoot } from '../../auditor/chain/trie.ts';
+import { rootOfList, trieRoot, valueAt } from '../../auditor/chain/trie.ts';
 import { fromHex, type Hex, keccak256, toHex, utf8ToBytes } from '../../protocol/bytes.ts';
 
 const text = utf8ToBytes;
@@ -27,6 +27,60 @@ describe('RLP', () => {
     ['a long list', Array.from({ length: 56 }, () => Uint8Array.of(1)), `f838${'01'.repeat(56)}`],
   ])('%s', (_, value, hex) => {
     expect(toHex(encodeRlp(value))).toBe(`0x${hex}`);
+  });
+});
+
+describe('decoding RLP', () => {
+  test('is the way back', () => {
+    const value: Rlp = [text('cat'), [], [new Uint8Array(), [new Uint8Array(300).fill(7)]], Uint8Array.of(0)];
+    expect(decodeRlp(encodeRlp(value))).toEqual(value);
+    expect(decodeRlp(encodeRlp(Uint8Array.of(0x80)))).toEqual(Uint8Array.of(0x80));
+  });
+
+  test.each(['', '0x83646f', '0xb838', '0xc3', '0x8080', '0xbfffffffffffffffff', '0xc28280'])('%s is none', (hex) => {
+    expect(() => decodeRlp(hex === '' ? new Uint8Array() : fromHex(hex as Hex))).toThrow('MESSAGE_MALFORMED');
+  });
+});
+
+describe('a proof in a trie', () => {
+  /** Long values, so that each leaf is a node of its own. */
+  const word = (name: string) => [text(name), keccak256(text(name))] as const;
+  const [dog, doge, horse] = [word('dog'), word('doge'), word('horse')];
+  const root = trieRoot([dog, doge, horse]);
+  const half = (...path: number[]) => Uint8Array.from(path);
+  const horseLeaf = encodeRlp([half(0x20, ...text('horse').slice(1)), horse[1]]);
+  const dogeLeaf = encodeRlp([half(0x35), doge[1]]);
+  const inner = encodeRlp([
+    ...Array.from({ length: 6 }, () => half()),
+    keccak256(dogeLeaf),
+    ...Array.from({ length: 9 }, () => half()),
+    dog[1],
+  ]);
+  const extension = encodeRlp([half(0, ...text('og')), keccak256(inner)]);
+  const top = encodeRlp([
+    ...Array.from({ length: 4 }, () => half()),
+    ...[keccak256(extension), half(), half(), half(), keccak256(horseLeaf)],
+    ...Array.from({ length: 8 }, () => half()),
+  ]);
+  const first = encodeRlp([half(0x16), keccak256(top)]);
+
+  test('shows the value at a key: in a leaf, at the end of one, and in a branch', () => {
+    expect(toHex(keccak256(first))).toBe(toHex(root));
+    expect(valueAt(root, horse[0], [first, top, horseLeaf])).toEqual(horse[1]);
+    expect(valueAt(root, doge[0], [first, top, extension, inner, dogeLeaf])).toEqual(doge[1]);
+    expect(valueAt(root, dog[0], [first, top, extension, inner])).toEqual(dog[1]);
+  });
+
+  test.each([
+    ['another key', 'hors', [first, top, horseLeaf]],
+    ['a longer key', 'horses', [first, top, horseLeaf]],
+    ['a node less', 'horse', [top, horseLeaf]],
+    ['no end', 'horse', [first, top]],
+    ['a leaf of another', 'horse', [first, top, dogeLeaf]],
+    ['a changed value', 'horse', [first, top, encodeRlp([half(0x20, ...text('horse').slice(1)), dog[1]])]],
+    ['nothing', 'horse', []],
+  ])('with %s shows nothing', (_, key, proof) => {
+    expect(valueAt(root, text(key), proof)).toBeUndefined();
   });
 });
 

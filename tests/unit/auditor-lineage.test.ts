@@ -1,8 +1,17 @@
 // The audit of a federation that carries on another: everything holds, and nothing of the one before is forgotten.
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type ChainEvent, type EventName, type EventOf, eventsOf, type History } from '../../auditor/history.ts';
+import { codeHashOf } from '../../auditor/deployed-code.ts';
+import {
+  type ChainEvent,
+  type DeployedCode,
+  type EventName,
+  type EventOf,
+  eventsOf,
+  type History,
+  type Standing,
+} from '../../auditor/history.ts';
 import { CHECKS, verify } from '../../auditor/verify.ts';
-import { toHex } from '../../protocol/bytes.ts';
+import { type Hex, toHex } from '../../protocol/bytes.ts';
 import { addressNamed } from '../helpers/audit/chronicle.ts';
 import { evidenceOf, type RawEvidence, rewriteTranscript } from '../helpers/audit/raw-evidence.ts';
 import { syntheticSuccession } from '../helpers/audit/succession.ts';
@@ -72,6 +81,73 @@ describe('an endpoint that keeps something of the predecessor back', () => {
     const last = predecessor().events.findLast((event) => event.name === name);
     const events = predecessor().events.filter((event) => event !== last);
     expect((await broken(withEarlier(events), ['03']))[0]).toMatch(/rounds(:|, number 2)/);
+  });
+});
+
+describe('the code of the one before', () => {
+  const lineage = CHECKS.filter(({ id }) => id === '18');
+  async function judge(change: (code: DeployedCode) => Partial<DeployedCode>, accepted?: readonly Hex[]) {
+    const before = predecessor();
+    const { deployment } = before;
+    const other = { ...deployment, code: { ...deployment.code, ...change(deployment.code) } };
+    const history = { ...honest.history, predecessor: { ...before, deployment: other } };
+    const evidence = await evidenceOf({ history, files: honest.files });
+    const brought = accepted === undefined ? {} : { predecessorCode: accepted };
+    const [report] = (await verify({ ...evidence, ...brought }, undefined, lineage)).checks;
+    return { verdict: report?.verdict, said: JSON.stringify(report), hash: codeHashOf(other) };
+  }
+  const oneByteMore = ({ registry }: DeployedCode) => ({ registry: `${registry}00` as Hex });
+
+  test('of this version is told as such', async () => {
+    expect(await judge(() => ({}))).toMatchObject({
+      verdict: 'pass',
+      said: expect.stringContaining('of this version'),
+    });
+  });
+
+  test.each(['federation', 'registry', 'ledger', 'verifier'] as const)(
+    'another %s is no pass before the auditor accepts it, by the hash that the check names',
+    async (contract) => {
+      const changed = (code: DeployedCode) => ({ [contract]: `${code[contract].slice(0, -2)}ff` });
+      const { verdict, said, hash } = await judge(changed);
+      expect(verdict).toBe('inconclusive');
+      expect(said).toContain(`--predecessor-code ${hash}`);
+      expect((await judge(changed, [toHex(new Uint8Array(32)), hash])).verdict).toBe('pass');
+    },
+  );
+
+  test('an accepted hash is of all four contracts, and of no other code', async () => {
+    const { hash } = await judge(() => ({}));
+    expect((await judge(oneByteMore, [hash])).verdict).toBe('inconclusive');
+    const swapped = ({ registry, ledger }: DeployedCode) => ({ registry: ledger, ledger: registry });
+    expect((await judge(swapped)).hash).not.toBe(hash);
+  });
+});
+
+describe('what the one before answers', () => {
+  test.each([
+    ['another coordinator', (standing: Standing) => ({ ...standing, coordinator: stranger }), /coordinator/],
+    [
+      'a round more',
+      (standing: Standing) => ({ ...standing, rounds: [...standing.rounds, ...standing.rounds.slice(-1)] }),
+      /rounds/,
+    ],
+    ['that it is not paused', (standing: Standing) => ({ ...standing, paused: false }), /paused/],
+    ['nothing', () => undefined, /they were not asked/],
+  ] as const)('%s: its events are held against it', async (_, change, said) => {
+    const { standing, ...before } = predecessor();
+    if (standing === undefined) throw new Error('no answers');
+    const changed = change(standing);
+    const history = { ...honest.history, predecessor: { ...before, ...(changed && { standing: changed }) } };
+    const [report] = (
+      await verify(
+        await evidenceOf({ history, files: honest.files }),
+        undefined,
+        CHECKS.filter(({ id }) => id === '18'),
+      )
+    ).checks;
+    expect(report?.verdict).not.toBe('pass');
+    expect(JSON.stringify(report?.failures)).toMatch(said);
   });
 });
 

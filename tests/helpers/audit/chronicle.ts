@@ -122,7 +122,7 @@ export function memoryChronicle(
     nowSeconds: async () => FIRST_BLOCK_SECONDS + SECONDS_PER_BLOCK * block,
     evidence: () => {
       const history = { deployment, events, headBlock: block - 1, ...(predecessor && { predecessor }) };
-      const heads = { blocks: block - 1, provenBlocks: block - 1, linked: true, trustedHead: false };
+      const heads = { blocks: block - 1, provenBlocks: block - 1, linked: true, trustedHead: false, provenCode: true };
       const reading = { endpoints: ['memory'], ...heads, faults: [], undecided: [] };
       return { history: { ...history, standing: standingOf(history), reading }, files: transcript.files };
     },

@@ -161,6 +161,15 @@ export const ENDPOINT_FAULTS: readonly EndpointFault[] = [
     /: sender, against its signature/,
   ),
   fault(
+    'an endpoint that forges the proof of a contract’s code',
+    () => (method, result) => {
+      if (method !== 'eth_getProof') return result;
+      const { accountProof } = result as { readonly accountProof: readonly string[] };
+      return { ...(result as object), accountProof: [...accountProof.slice(0, -1), lastHex(accountProof.at(-1))] };
+    },
+    /code at 0x\w{40}, against the state of the last block/,
+  ),
+  fault(
     'an endpoint that forges the chain from there on, headers and all',
     forgedChain,
     /endpoint 2 \([^)]*\): eth_getLogs/,

@@ -11,6 +11,10 @@ interface Request {
 /** @returns what is answered instead */
 export type Lie = (method: string, result: unknown, params: readonly unknown[]) => unknown;
 
+/** As a lie: no answer, but an error. */
+export const refused = (message: string): unknown => ({ [REFUSED]: message });
+const REFUSED = Symbol('refused');
+
 export async function lyingEndpoint(
   rpcUrl: string,
   lie: Lie,
@@ -25,7 +29,10 @@ export async function lyingEndpoint(
     const answers = [answered].flat() as { readonly id: number; readonly result?: unknown }[];
     const told = answers.map((answer) => {
       const { method = '', params = [] } = requests.find(({ id }) => id === answer.id) ?? {};
-      return 'result' in answer ? { ...answer, result: lie(method, answer.result, params) } : answer;
+      if (!('result' in answer)) return answer;
+      const result = lie(method, answer.result, params);
+      const refusal = (result as { readonly [REFUSED]?: string } | null)?.[REFUSED];
+      return refusal === undefined ? { ...answer, result } : { id: answer.id, error: { message: refusal } };
     });
     response.end(JSON.stringify(Array.isArray(answered) ? told : told[0]));
   });
