@@ -38,8 +38,7 @@ export function createRoundFollower(parts: RoundFollowerParts) {
   let declined: { readonly round: number; readonly reason: string } | undefined;
   let queue: Promise<void> = Promise.resolve();
 
-  async function follow(): Promise<void> {
-    const round = await chain.ledger.roundCount();
+  async function follow(round: number): Promise<void> {
     if (round === 0 || round <= done) return;
     const record = await chain.ledger.roundOf(round);
     if (record?.status !== 'open') return;
@@ -66,10 +65,11 @@ export function createRoundFollower(parts: RoundFollowerParts) {
   }
 
   async function followSafely(): Promise<void> {
+    let round = 0; // what goes wrong is of this one, whatever has opened since
     try {
-      await follow();
+      round = await chain.ledger.roundCount();
+      await follow(round);
     } catch (error) {
-      const round = await chain.ledger.roundCount().catch(() => 0);
       const code = error instanceof ConcordatError ? error.code : 'PROCESS_FAILED';
       const failed = (failures.get(round) ?? 0) + (AWAY.has(code) ? 0 : 1);
       failures.set(round, failed);

@@ -196,9 +196,10 @@ export async function openEdgeTasks(parts: EdgeTasksParts): Promise<EdgeTasks> {
   async function checkPublished(round: number): Promise<void> {
     const record = await parts.ledger.roundOf(round);
     const of = accepted().find(({ task }) => task.hash === record?.taskHash);
-    if (record?.status === 'published' && record.modelHash !== undefined) {
-      await of?.bases.check(round + 1, record.modelHash);
-    }
+    if (of === undefined || record?.status !== 'published' || record.modelHash === undefined) return;
+    // an older one is proven with it, and would take the journal back; the coordinator may speak of any
+    if ((await parts.ledger.lastModelOf(record.taskHash)) !== record.modelHash) return;
+    await of.bases.check(round + 1, record.modelHash);
   }
 
   async function checkLast(): Promise<void> {

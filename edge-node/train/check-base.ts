@@ -64,7 +64,8 @@ export function createBaseChecker(parts: BaseCheckerParts): BaseChecker {
   let queue: Promise<void> = Promise.resolve();
 
   async function checkNow(before: number, base: Hex): Promise<void> {
-    const question = { before, base, taskHash: task.hash, initial: initialHash, proven: await journal.read() };
+    const [proven, refused] = [await journal.proven(), await journal.refused()];
+    const question = { before, base, taskHash: task.hash, initial: initialHash, proven, refused };
     const { rounds, trusted } = await lineBehind(question, ledger);
     if (trusted !== undefined)
       log.warn(trusted, 'published under the deployment before, and taken as its chain has it');
@@ -78,13 +79,23 @@ export function createBaseChecker(parts: BaseCheckerParts): BaseChecker {
     for (const [done, round] of rounds.entries()) {
       tell(done, rounds.length);
       at = await prove(round, at);
-      await journal.write(round);
+      await journal.prove(round);
     }
     log.info({ before, rounds: rounds.length }, 'the model that this round starts from is what came of its sums');
   }
 
   /** @returns the model that the round published, made again */
   async function prove(published: PublishedRound, base: ModelAndState): Promise<ModelAndState> {
+    try {
+      return await makeAgain(published, base);
+    } catch (error) {
+      // remembered for a new deployment, which has no payloads to look at it again
+      if (isUnproven(error)) await journal.refuse(published);
+      throw error;
+    }
+  }
+
+  async function makeAgain(published: PublishedRound, base: ModelAndState): Promise<ModelAndState> {
     const { round, model } = published;
     const members = await membersOf(round, ledger);
     const values = await valuesOf(published, members);
@@ -112,7 +123,7 @@ export function createBaseChecker(parts: BaseCheckerParts): BaseChecker {
       await checkNow(before, base);
       fault = undefined;
     } catch (error) {
-      if (error instanceof ConcordatError && error.code === 'MODEL_UNPROVEN') fault = error.detail;
+      if (isUnproven(error)) fault = error.detail;
       throw error;
     }
   }
@@ -133,6 +144,9 @@ export function createBaseChecker(parts: BaseCheckerParts): BaseChecker {
     fault: () => fault,
   };
 }
+
+const isUnproven = (error: unknown): error is ConcordatError =>
+  error instanceof ConcordatError && error.code === 'MODEL_UNPROVEN';
 
 /** The files are there and are what their hashes say: what is wrong now is wrong with what was published. */
 function judged<T>(round: number, work: () => T): T {

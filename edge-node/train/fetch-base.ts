@@ -37,8 +37,23 @@ export const blobsOf =
       maxBytes,
       timeoutMs: ANSWER_MS + Math.ceil(maxBytes / SLOWEST_BYTES_PER_MS),
     };
-    return request(`${coordinatorUrl}/v1/bundle/blobs/${hash.slice(2)}`, { ...bound });
+    return ask(`${coordinatorUrl}/v1/bundle/blobs/${hash.slice(2)}`, { ...bound });
   };
+
+/** That a model did not come about rightly is for this node to find: an answer that says so is an answer without the file. */
+export async function ask(url: string, options: Parameters<typeof request>[1]): Promise<Uint8Array> {
+  try {
+    return await request(url, options);
+  } catch (cause) {
+    if (!(cause instanceof ConcordatError) || cause.code !== 'MODEL_UNPROVEN') throw cause;
+    throw new ConcordatError(
+      'MESSAGE_MALFORMED',
+      `${url} answers with an error that is not its to give`,
+      { url },
+      { cause },
+    );
+  }
+}
 
 /** @throws ConcordatError MODEL_MISMATCH when the coordinator sends anything else, TIMED_OUT */
 export const createBaseFetcher = (coordinatorUrl: string, task: Task, contract: DataContract): FetchBase =>

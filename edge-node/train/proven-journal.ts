@@ -1,30 +1,44 @@
-// How far a task's published models are proven: the last one that this node made again. Written after the check and never before
-// it: a node killed in between checks once more.
+// How far a task's published models are proven: the last one that this node made again, and one that it found false. Written after
+// the check and never before it: a node killed in between checks once more.
 import { keyOf, type Store } from '../../engines/store/store.ts';
 import { concatBytes, fromHex, type Hex, toHex } from '../../protocol/bytes.ts';
-import type { Published } from './published-line.ts';
+import type { Judged } from './published-line.ts';
 
 export interface ProvenJournal {
-  read(): Promise<Published | undefined>;
-  write(published: Published): Promise<void>;
+  proven(): Promise<Judged | undefined>;
+  /** None is left once a round from it on is proven. */
+  refused(): Promise<Judged | undefined>;
+  prove(round: Judged): Promise<void>;
+  refuse(round: Judged): Promise<void>;
 }
 
-const BUCKET = 'proven-model'; // task -> round (uint32le), model hash
-const ROW_BYTES = 4 + 32;
+const [PROVEN, REFUSED] = ['proven-model', 'refused-model']; // task -> round (uint32le), seed, model hash
+const ROW_BYTES = 4 + 32 + 32;
 
 export function createProvenJournal(store: Pick<Store, 'get' | 'write'>, taskHash: Hex): ProvenJournal {
-  const key = keyOf(BUCKET, taskHash);
+  const [proven, refused] = [keyOf(PROVEN, taskHash), keyOf(REFUSED, taskHash)];
+
+  async function read(key: string): Promise<Judged | undefined> {
+    const row = await store.get(key);
+    if (row?.length !== ROW_BYTES) return undefined;
+    const round = new DataView(row.buffer, row.byteOffset).getUint32(0, true);
+    return { round, seed: toHex(row.subarray(4, 36)), model: toHex(row.subarray(36)) };
+  }
+
   return {
-    async read() {
-      const row = await store.get(key);
-      if (row?.length !== ROW_BYTES) return undefined;
-      const round = new DataView(row.buffer, row.byteOffset).getUint32(0, true);
-      return { round, model: toHex(row.subarray(4)) };
+    proven: () => read(proven),
+    refused: () => read(refused),
+    async prove(judged) {
+      const old = await read(refused);
+      const isOver = old !== undefined && old.round <= judged.round;
+      await store.write([{ put: proven, value: rowOf(judged) }, ...(isOver ? [{ del: refused }] : [])]);
     },
-    async write({ round, model }) {
-      const number = new Uint8Array(4);
-      new DataView(number.buffer).setUint32(0, round, true);
-      await store.write([{ put: key, value: concatBytes(number, fromHex(model)) }]);
-    },
+    refuse: (judged) => store.write([{ put: refused, value: rowOf(judged) }]),
   };
+}
+
+function rowOf({ round, seed, model }: Judged): Uint8Array {
+  const number = new Uint8Array(4);
+  new DataView(number.buffer).setUint32(0, round, true);
+  return concatBytes(number, fromHex(seed), fromHex(model));
 }

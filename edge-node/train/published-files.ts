@@ -1,11 +1,10 @@
 // What a finished round left at the coordinator: the payloads of its set, and the sum of their keys. Sizes are held at the door.
-import { request } from '../../kit/http.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import { decodeKeySum, KEY_SUM_BYTES } from '../../protocol/secagg/key-sum.ts';
 import { payloadBytes } from '../../protocol/secagg/payload.ts';
 import { entryBody } from '../../protocol/transcript/entry.ts';
-import { type BlobReader, readBlob } from './fetch-base.ts';
+import { ask, type BlobReader, readBlob } from './fetch-base.ts';
 
 /** The `opened` entry of a round. Nobody vouches for it, and nobody need: a false key leaves no noise of the right size. */
 export type ReadOpened = (round: number) => Promise<unknown>;
@@ -15,7 +14,7 @@ const MAX_OPENED_BYTES = 4_096;
 export const openedOf =
   (coordinatorUrl: string): ReadOpened =>
   async (round) => {
-    const bytes = await request(`${coordinatorUrl}/v1/rounds/${round}/opened`, { maxBytes: MAX_OPENED_BYTES });
+    const bytes = await ask(`${coordinatorUrl}/v1/rounds/${round}/opened`, { maxBytes: MAX_OPENED_BYTES });
     try {
       return JSON.parse(new TextDecoder().decode(bytes));
     } catch {

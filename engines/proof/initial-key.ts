@@ -13,7 +13,7 @@ import { decodeZkey, type ProvingKey } from './zkey.ts';
 import { encodeZkey } from './zkey-writer.ts';
 
 /**
- * @param ptau checked already, and of the circuit's power or more
+ * @param ptau checked already: every point of its sections
  * @returns what is wrong with the key; nothing when circuit and powers of tau give this key
  * @throws ConcordatError FILE_UNREADABLE
  */
@@ -24,12 +24,17 @@ export async function initialKeyFault(
   zkeyFile: Uint8Array,
 ): Promise<string | undefined> {
   const r1cs = readR1cs(r1csFile);
+  const needed = domainBitsOf(r1cs);
+  // beyond its last power lies whatever its maker put there
+  if (needed > ptau.power) return `the circuit needs powers of tau of ${needed}, these are of ${ptau.power}`;
   const key = decodeZkey(zkeyFile);
   for (const [name, bytes] of sumSizes(r1cs)) {
     if (key[name].byteLength !== bytes) return `${name} has ${key[name].byteLength} bytes, not ${bytes}`;
   }
-  const different = differentSection(zkeyFile, await expectedFile(bn254, r1cs, r1csFile, ptau, key));
+  const expected = await expectedFile(bn254, r1cs, r1csFile, ptau, key);
+  const different = differentSection(zkeyFile, expected);
   if (different !== undefined) return `section ${different} is another than circuit and powers of tau give`;
+  if (!sameOutside(zkeyFile, expected)) return 'it has another version, or bytes behind its last section';
   const kernels = await loadPointKernel(bn254);
   return (
     invalidPoint(bn254, 'g1m', [key.ic, key.a, key.b1, key.c]) ??
@@ -82,6 +87,10 @@ async function quotientPoints(ptau: Ptau, domainBits: number): Promise<Uint8Arra
   for (let i = 0; i < size; i++) odd.set(doubled.subarray((2 * i + 1) * point, (2 * i + 2) * point), i * point);
   return odd;
 }
+
+/** Magic, version, number of sections, and nothing between or behind them: only their order is free. */
+const sameOutside = (file: Uint8Array, expected: Uint8Array): boolean =>
+  file.byteLength === expected.byteLength && Buffer.from(file.subarray(0, 12)).equals(expected.subarray(0, 12));
 
 function differentSection(file: Uint8Array, expected: Uint8Array): number | undefined {
   const [found, wanted] = [readSections(file, 'zkey'), readSections(expected, 'zkey')];

@@ -172,6 +172,21 @@ describe('refuses', () => {
   });
 });
 
+test('refuses powers of tau that are too few: beyond them lies what their maker chose', async () => {
+  const few = join(scratch, 'few.ptau');
+  await writeInsecurePtau(few, 5);
+  const fault = await withPtau(few, (ptau) => initialKeyFault(bn254, r1cs, ptau, snarkjsKey));
+  expect(fault).toBe('the circuit needs powers of tau of 6, these are of 5');
+});
+
+test('refuses bytes behind the last section, and another version', async () => {
+  const said = 'it has another version, or bytes behind its last section';
+  expect(await check(Uint8Array.from([...snarkjsKey, 0]))).toBe(said);
+  const version = Uint8Array.from(snarkjsKey);
+  version[4] = 2;
+  expect(await check(version)).toBe(said);
+});
+
 /** On the curve of G2, and r times a point: of an order that divides the cofactor. */
 function strayPoint(): Uint8Array {
   const { Fp2 } = curve.fields;

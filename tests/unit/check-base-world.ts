@@ -12,9 +12,18 @@ import type { Clock } from '../../kit/clock.ts';
 import type { Log } from '../../kit/log.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
+import { decodeModel, encodeModel, type Model } from '../../protocol/learning/model.ts';
 import type { Task } from '../../protocol/learning/task.ts';
 import { blobPathOf } from '../../protocol/transcript/bundle.ts';
-import { bodiesOf, type RawEvidence } from '../helpers/audit/raw-evidence.ts';
+import {
+  blobOf,
+  bodiesOf,
+  bodyOf,
+  changeBodies,
+  changeEvents,
+  putBlob,
+  type RawEvidence,
+} from '../helpers/audit/raw-evidence.ts';
 import { contract } from '../helpers/audit/small-task.ts';
 import { SILENT } from './coordinator-world.ts';
 import { KERNEL, memoryStore } from './secagg-fixtures.ts';
@@ -26,6 +35,10 @@ const eventsOf = <N extends RawEvidence['history']['events'][number]['name']>({ 
 function ledgerOf(raw: RawEvidence, roundsBefore = 0): LineLedger {
   return {
     roundsBefore: async () => roundsBefore,
+    lastModelOf: async (taskHash) =>
+      eventsOf(raw, 'Published')
+        .filter((event) => eventsOf(raw, 'RoundOpened').some((o) => o.round === event.round && o.taskHash === taskHash))
+        .at(-1)?.modelHash,
     async roundOf(round) {
       const opened = eventsOf(raw, 'RoundOpened').find((event) => event.round === round);
       if (opened === undefined) return undefined;
@@ -90,3 +103,32 @@ export async function checkerOf(raw: RawEvidence, task: Task, options: CheckerOp
     beginSum: await engine,
   });
 }
+
+/** Of a history that is forged below: the last one. */
+export const ROUNDS = 3;
+
+export const published = (raw: RawEvidence, round = ROUNDS): Model => decodeModel(blobOf(raw, modelOf(raw, round)));
+
+/** The last round publishes another model file. */
+export function publish(raw: RawEvidence, model: Model): RawEvidence {
+  const hash = putBlob(raw, new Uint8Array(encodeModel(model)));
+  changeEvents(raw, 'Published', (event) => (event.round === ROUNDS ? { modelHash: hash } : {}));
+  return raw;
+}
+
+/** The next float32 away from zero. */
+export function nudged(weights: Float32Array, at: number): Float32Array {
+  const copy = weights.slice();
+  const bits = new Uint32Array(copy.buffer);
+  bits[at] = (bits[at] ?? 0) + 1;
+  return copy;
+}
+
+/** Of the last round. */
+export function changeKey(raw: RawEvidence, change: (bytes: Uint8Array) => Uint8Array): void {
+  const keySum = putBlob(raw, change(blobOf(raw, bodyOf(raw, 'opened', ROUNDS).keySum)));
+  changeBodies(raw, 'opened', ({ round }) => (round === ROUNDS ? { keySum } : {}));
+}
+
+export const payloadsOf = (raw: RawEvidence): Hex[] =>
+  raw.history.events.flatMap((event) => (event.name === 'Committed' ? [event.payloadHash] : []));

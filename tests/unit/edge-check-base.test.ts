@@ -2,7 +2,7 @@
 // cannot be had is asked for again, and nothing is checked twice or taken for checked too early.
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Hex } from '../../protocol/bytes.ts';
-import { decodeModel, encodeModel, initialModel, type Model, modelHash } from '../../protocol/learning/model.ts';
+import { encodeModel, initialModel, type Model, modelHash } from '../../protocol/learning/model.ts';
 import { nextModel } from '../../protocol/learning/next-model.ts';
 import { decodeState, encodeState } from '../../protocol/learning/strategy-state.ts';
 import type { Task } from '../../protocol/learning/task.ts';
@@ -14,7 +14,6 @@ import { payloadOf, residuesOf } from '../helpers/audit/payload-bytes.ts';
 import {
   blobOf,
   bodyOf,
-  changeBodies,
   changeEvents,
   copyOf,
   flipped,
@@ -24,11 +23,20 @@ import {
 } from '../helpers/audit/raw-evidence.ts';
 import { contract, FEATURES, smallTaskOf, task, taskText } from '../helpers/audit/small-task.ts';
 import { roundsInTurn, roundsWithoutConsent } from '../helpers/audit/synthetic-federation.ts';
-import { checkerOf, modelOf, type Watched } from './check-base-world.ts';
+import {
+  changeKey,
+  checkerOf,
+  modelOf,
+  nudged,
+  payloadsOf,
+  publish,
+  published,
+  ROUNDS,
+  type Watched,
+} from './check-base-world.ts';
 import { steppedClock } from './coordinator-world.ts';
 import { codeOf, memoryStore } from './secagg-fixtures.ts';
 
-const ROUNDS = 3;
 const DEALERS = 4;
 const NEXT = ROUNDS + 1;
 
@@ -38,30 +46,11 @@ beforeAll(async () => {
 }, 60_000);
 
 const watch = (): Watched => ({ asked: [], allowedBytes: [] });
-const payloadsOf = (raw: RawEvidence): Hex[] =>
-  raw.history.events.flatMap((event) => (event.name === 'Committed' ? [event.payloadHash] : []));
 const payloadsAmong = ({ asked }: Watched): number => asked.filter((hash) => payloadsOf(honest).includes(hash)).length;
 const initialHash = modelHash(encodeModel(initialModel(task, contract)));
 
 const verdict = async (raw: RawEvidence, of: Task, before: number, base: Hex): Promise<string> =>
   codeOf(async () => (await checkerOf(raw, of)).check(before, base));
-
-/** The last round publishes another model file. */
-function publish(raw: RawEvidence, model: Model): RawEvidence {
-  const hash = putBlob(raw, new Uint8Array(encodeModel(model)));
-  changeEvents(raw, 'Published', (event) => (event.round === ROUNDS ? { modelHash: hash } : {}));
-  return raw;
-}
-
-const published = (raw: RawEvidence, round = ROUNDS): Model => decodeModel(blobOf(raw, modelOf(raw, round)));
-
-/** The next float32 away from zero. */
-function nudged(weights: Float32Array, at: number): Float32Array {
-  const copy = weights.slice();
-  const bits = new Uint32Array(copy.buffer);
-  bits[at] = (bits[at] ?? 0) + 1;
-  return copy;
-}
 
 describe('what came of the sums', () => {
   test('is what the round starts from: the model itself is handed on', async () => {
@@ -209,7 +198,7 @@ describe('what did not come of the sums is refused', () => {
     });
     expect(checker.fault()).toMatch(/round 1: its sum makes the model 0x/);
     expect(payloadsAmong(watched)).toBe(DEALERS);
-    expect(store.rows.size).toBe(0);
+    expect([...store.rows.keys()].filter((key) => key.startsWith('proven-model/'))).toEqual([]);
     // and so in every round from then on
     expect(await codeOf(() => checker.base(NEXT + 5, modelOf(raw, ROUNDS)))).toBe('MODEL_UNPROVEN');
   });
@@ -311,43 +300,21 @@ describe('the journal', () => {
     expect(payloadsAmong(watched)).toBe(ROUNDS * DEALERS);
   });
 
+  test('a row of another federation, or of a chain that began anew, proves nothing here', async () => {
+    const store = memoryStore();
+    await (await checkerOf(honest, task, { store })).check(NEXT, modelOf(honest, ROUNDS));
+    const elsewhere = copyOf(honest);
+    changeEvents(elsewhere, 'RoundOpened', () => ({ seed: `0x${'5e'.repeat(32)}` }));
+    const checker = await checkerOf(elsewhere, task, { store });
+    expect(await codeOf(() => checker.check(NEXT, modelOf(elsewhere, ROUNDS)))).toBe('MODEL_UNPROVEN');
+  });
+
   test('asked twice at once, it checks once', async () => {
     const watched = watch();
     const checker = await checkerOf(honest, task, { watched });
     const last = modelOf(honest, ROUNDS);
     await Promise.all([checker.check(NEXT, last), checker.base(NEXT, last)]);
     expect(payloadsAmong(watched)).toBe(ROUNDS * DEALERS);
-  });
-});
-
-describe('a new deployment', () => {
-  const TWO_BEFORE = { roundsBefore: 2 };
-
-  test('goes on from what the one before published last; its own rounds are checked from there', async () => {
-    const watched = watch();
-    const warned: unknown[] = [];
-    const log = { info: () => undefined, warn: (fields: object) => warned.push(fields) };
-    const checker = await checkerOf(honest, task, { ...TWO_BEFORE, watched, log: log as never });
-    await checker.check(3, modelOf(honest, 2));
-    expect([payloadsAmong(watched), warned]).toEqual([0, [{ round: 2, model: modelOf(honest, 2) }]]);
-    await checker.check(NEXT, modelOf(honest, ROUNDS));
-    expect(payloadsAmong(watched)).toBe(DEALERS);
-    expect(await codeOf(() => checker.check(3, modelOf(honest, 1)))).toBe('MODEL_UNPROVEN');
-    expect(await codeOf(() => checker.check(3, initialHash))).toBe('MODEL_UNPROVEN');
-    const forged = copyOf(honest);
-    publish(forged, { ...published(forged), weights: nudged(published(forged).weights, 1) });
-    const other = await checkerOf(forged, task, TWO_BEFORE);
-    expect(await codeOf(() => other.check(NEXT, modelOf(forged, ROUNDS)))).toBe('MODEL_UNPROVEN');
-  });
-
-  test('takes nothing on trust that was checked before the move', async () => {
-    const store = memoryStore();
-    await (await checkerOf(honest, task, { store })).check(3, modelOf(honest, 2));
-    const warned: unknown[] = [];
-    const log = { info: () => undefined, warn: (fields: object) => warned.push(fields) };
-    const moved = await checkerOf(honest, task, { ...TWO_BEFORE, store, log: log as never });
-    await moved.check(NEXT, modelOf(honest, ROUNDS));
-    expect(warned).toEqual([]);
   });
 });
 
@@ -386,9 +353,4 @@ function withOneResidueMore(bytes: Uint8Array): Uint8Array {
   const residues = residuesOf(bytes);
   residues[5] = ((residues[5] ?? 0) + 1) % PRIMES[0];
   return payloadOf(residues);
-}
-
-function changeKey(raw: RawEvidence, change: (bytes: Uint8Array) => Uint8Array): void {
-  const keySum = putBlob(raw, change(blobOf(raw, bodyOf(raw, 'opened', ROUNDS).keySum)));
-  changeBodies(raw, 'opened', ({ round }) => (round === ROUNDS ? { keySum } : {}));
 }

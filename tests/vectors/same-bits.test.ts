@@ -5,7 +5,7 @@ import { listSameBits } from './same-bits-build.ts';
 
 const all = await listSameBits();
 
-test('[LRN-3] everything that is computed is frozen, and nothing else', () => {
+test('[LRN-4] everything that is computed is frozen, and nothing else', () => {
   expect(all.map(({ name }) => name)).toEqual(Object.keys(frozen.sha256));
 });
 
