@@ -141,10 +141,12 @@ export function problemToError(bytes: Uint8Array, status: number, url: string): 
   try {
     const problem = JSON.parse(new TextDecoder().decode(bytes)) as {
       code: ErrorCode;
-      detail: string;
+      detail: unknown;
       fields: ErrorFields;
     };
-    if (problem.code in ERRORS) return new ConcordatError(problem.code, problem.detail, problem.fields);
+    if (Object.hasOwn(ERRORS, problem.code)) {
+      return new ConcordatError(problem.code, String(problem.detail), { ...problem.fields });
+    }
   } catch {
     // not a problem document: fall through to the plain status
   }

@@ -207,8 +207,8 @@ export const ERRORS = {
   },
   MODEL_UNPROVEN: {
     status: 409,
-    meaning: 'a published model is not what came of its round\u2019s sum',
-    remedy: 'do not train from it; keep the transcript, and audit the coordinator (checks 12 to 14)',
+    meaning: 'a published model, or the accuracy attested with it, is not what came of its round\u2019s sum',
+    remedy: 'do not train from it; keep the transcript, and audit the coordinator (checks 12 to 15)',
   },
   TASK_REFUSED: {
     status: 403,

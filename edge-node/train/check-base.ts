@@ -1,12 +1,15 @@
 // Before a dealer trains from a published model: that it is what came of the sum of its round, by the task's own recipe, and so
-// back to the task's first model. A coordinator that published weights of its own making could learn more from the next sum.
+// back to the task's first model; and that the accuracy attested with it was counted. A coordinator that published weights of its
+// own making could learn more from the next sum; one that attested what it likes could pass over customers' floors.
 import type { Store } from '../../engines/store/store.ts';
 import type { Clock } from '../../kit/clock.ts';
 import type { Log } from '../../kit/log.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 import type { DataContract } from '../../protocol/learning/data-contract.ts';
+import { metricsOf } from '../../protocol/learning/evaluation.ts';
 import { featureCount } from '../../protocol/learning/features.ts';
+import type { Measured } from '../../protocol/learning/measure.ts';
 import { encodeModel, initialModel, layoutOf, modelHash } from '../../protocol/learning/model.ts';
 import { type ModelAndState, nextModel } from '../../protocol/learning/next-model.ts';
 import { NO_STATE } from '../../protocol/learning/strategies/strategy.ts';
@@ -101,8 +104,20 @@ export function createBaseChecker(parts: BaseCheckerParts): BaseChecker {
     const values = await valuesOf(published, members);
     const weights = members.map(({ weight }) => weight);
     const next = judged(round, () => nextModel(terms, base, values, weights));
-    if (next.hash === model) return next;
-    throw unproven(round, `its sum makes the model ${next.hash}, published is ${model}`);
+    if (next.hash !== model) throw unproven(round, `its sum makes the model ${next.hash}, published is ${model}`);
+    await requireAttested(round, next.measured);
+    return next;
+  }
+
+  /** Customers' floors are held to what is attested last; of an earlier round, nothing hangs on its figures any more. */
+  async function requireAttested(round: number, measured: Measured): Promise<void> {
+    const attested = await ledger.attestationOf(task.hash);
+    if (attested?.round !== round) return;
+    const counted = metricsOf(measured, task.evaluation);
+    for (const metric of ['accuracyBps', 'aucBps'] as const) {
+      if (attested[metric] === counted[metric]) continue;
+      throw unproven(round, `its sum counts ${metric} ${counted[metric]}, attested is ${attested[metric]}`);
+    }
   }
 
   async function valuesOf({ round, seed }: PublishedRound, members: readonly Member[]): Promise<Uint32Array> {

@@ -3,7 +3,10 @@ import type { RoundLedger } from '../../engines/chain/round-ledger.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
 
-export type LineLedger = Pick<RoundLedger, 'roundOf' | 'roundsBefore' | 'lastModelOf' | 'setOf' | 'commitOf'>;
+export type LineLedger = Pick<
+  RoundLedger,
+  'roundOf' | 'roundsBefore' | 'lastModelOf' | 'attestationOf' | 'setOf' | 'commitOf'
+>;
 
 /** A model, and the round that published it: the same weights published again later are another fact to prove. */
 export interface Published {

@@ -39,6 +39,11 @@ function ledgerOf(raw: RawEvidence, roundsBefore = 0): LineLedger {
       eventsOf(raw, 'Published')
         .filter((event) => eventsOf(raw, 'RoundOpened').some((o) => o.round === event.round && o.taskHash === taskHash))
         .at(-1)?.modelHash,
+    async attestationOf(taskHash) {
+      const ofTask = eventsOf(raw, 'RoundOpened').filter((o) => o.taskHash === taskHash);
+      const last = eventsOf(raw, 'Published').findLast(({ round }) => ofTask.some((o) => o.round === round));
+      return last && { ...last, attestedAt: 0 };
+    },
     async roundOf(round) {
       const opened = eventsOf(raw, 'RoundOpened').find((event) => event.round === round);
       if (opened === undefined) return undefined;

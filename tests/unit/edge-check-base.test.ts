@@ -108,7 +108,8 @@ describe('what came of the sums', () => {
 describe('what did not come of the sums is refused', () => {
   const OTHER = /^round 3: its sum makes the model/;
   const NOISE = /^round 3: OPENING_NOISY/;
-  test.each<[string, RegExp, (raw: RawEvidence) => void]>([
+  type Forgery = [string, RegExp, (raw: RawEvidence) => void];
+  test.each<Forgery>([
     [
       'a weight off by one unit in the last place',
       OTHER,
@@ -141,6 +142,20 @@ describe('what did not come of the sums is refused', () => {
         publish(raw, { ...model, state });
       },
     ],
+    ...(
+      [
+        ['accuracyBps', 1],
+        ['accuracyBps', -1],
+        ['aucBps', 1],
+      ] as const
+    ).map(
+      ([metric, more]): Forgery => [
+        `${metric} attested ${more} beside what was counted`,
+        new RegExp(`^round 3: its sum counts ${metric} \\d+, attested is \\d+$`),
+        (raw) =>
+          changeEvents(raw, 'Published', (event) => (event.round === 3 ? { [metric]: event[metric] + more } : {})),
+      ],
+    ),
     ['without its state', OTHER, (raw) => publish(raw, (({ state: _, ...model }) => model)(published(raw)))],
     ['the step of another strategy', OTHER, (raw) => publish(raw, withoutMomentum(raw))],
     [

@@ -12,6 +12,7 @@ function watchedLedger(own: readonly number[]) {
   const seen = { asked: 0, waves: 0, underWay: 0, most: 0 };
   const ledger: LineLedger = {
     roundsBefore: async () => 0,
+    attestationOf: async () => undefined,
     lastModelOf: async () => (own.length > 0 ? MODEL : undefined),
     setOf: async () => undefined,
     commitOf: async () => undefined,

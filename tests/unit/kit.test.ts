@@ -158,6 +158,15 @@ describe('a file as a request body', () => {
       });
     });
   });
+
+  test.each([['constructor'], ['toString'], [7], [null]])('nor is one whose code is %s', async (code) => {
+    const url = await receive((request, response) => {
+      request.resume().on('end', () => response.status(409).json({ code, detail: 'x', fields: {} }));
+    });
+    await withFile(1, async (path) => {
+      await expect(putFile(url, { path, bytes: 1 })).rejects.toMatchObject({ code: 'PROCESS_FAILED' });
+    });
+  });
 });
 
 describe('files', () => {
