@@ -12,7 +12,7 @@ import type { Clock } from '../../kit/clock.ts';
 import type { Log } from '../../kit/log.ts';
 import type { Hex } from '../../protocol/bytes.ts';
 import { ConcordatError } from '../../protocol/errors.ts';
-import { decodeModel, encodeModel, type Model } from '../../protocol/learning/model.ts';
+import { decodeModel, encodeModel, initialModel, type Model, modelHash } from '../../protocol/learning/model.ts';
 import type { Task } from '../../protocol/learning/task.ts';
 import { blobPathOf } from '../../protocol/transcript/bundle.ts';
 import {
@@ -24,7 +24,8 @@ import {
   putBlob,
   type RawEvidence,
 } from '../helpers/audit/raw-evidence.ts';
-import { contract } from '../helpers/audit/small-task.ts';
+import { contract, task, taskText } from '../helpers/audit/small-task.ts';
+import { roundsWithoutConsent } from '../helpers/audit/synthetic-federation.ts';
 import { SILENT } from './coordinator-world.ts';
 import { KERNEL, memoryStore } from './secagg-fixtures.ts';
 
@@ -109,8 +110,19 @@ export async function checkerOf(raw: RawEvidence, task: Task, options: CheckerOp
   });
 }
 
-/** Of a history that is forged below: the last one. */
+/** Of a history that is forged below: the last one, and the one that would come. */
 export const ROUNDS = 3;
+export const NEXT = ROUNDS + 1;
+/** Who are in each. */
+export const DEALERS = 4;
+
+export const honestRounds = (): Promise<RawEvidence> => roundsWithoutConsent(task, taskText, ROUNDS);
+
+export const initialHash = modelHash(encodeModel(initialModel(task, contract)));
+
+export const watch = (): Watched => ({ asked: [], allowedBytes: [] });
+export const payloadsAmong = ({ asked }: Watched, raw: RawEvidence): number =>
+  asked.filter((hash) => payloadsOf(raw).includes(hash)).length;
 
 export const published = (raw: RawEvidence, round = ROUNDS): Model => decodeModel(blobOf(raw, modelOf(raw, round)));
 

@@ -1,33 +1,28 @@
 // What a dealer takes of the deployment before this one: what it proved there, what it found false there, and the rest on trust.
 import { beforeAll, describe, expect, test } from 'vitest';
-import { encodeModel, initialModel, modelHash } from '../../protocol/learning/model.ts';
 import { changeEvents, copyOf, flipped, type RawEvidence } from '../helpers/audit/raw-evidence.ts';
-import { contract, task, taskText } from '../helpers/audit/small-task.ts';
-import { roundsWithoutConsent } from '../helpers/audit/synthetic-federation.ts';
+import { task } from '../helpers/audit/small-task.ts';
 import {
   changeKey,
   checkerOf,
+  DEALERS,
+  honestRounds,
+  initialHash,
   modelOf,
+  NEXT,
   nudged,
-  payloadsOf,
+  payloadsAmong,
   publish,
   published,
   ROUNDS,
-  type Watched,
+  watch,
 } from './check-base-world.ts';
 import { codeOf, memoryStore } from './secagg-fixtures.ts';
 
-const DEALERS = 4;
-const NEXT = ROUNDS + 1;
-
 let honest: RawEvidence;
 beforeAll(async () => {
-  honest = await roundsWithoutConsent(task, taskText, ROUNDS);
+  honest = await honestRounds();
 }, 60_000);
-
-const watch = (): Watched => ({ asked: [], allowedBytes: [] });
-const payloadsAmong = ({ asked }: Watched): number => asked.filter((hash) => payloadsOf(honest).includes(hash)).length;
-const initialHash = modelHash(encodeModel(initialModel(task, contract)));
 
 describe('a new deployment', () => {
   const TWO_BEFORE = { roundsBefore: 2 };
@@ -38,9 +33,9 @@ describe('a new deployment', () => {
     const log = { info: () => undefined, warn: (fields: object) => warned.push(fields) };
     const checker = await checkerOf(honest, task, { ...TWO_BEFORE, watched, log: log as never });
     await checker.check(3, modelOf(honest, 2));
-    expect([payloadsAmong(watched), warned]).toEqual([0, [{ round: 2, model: modelOf(honest, 2) }]]);
+    expect([payloadsAmong(watched, honest), warned]).toEqual([0, [{ round: 2, model: modelOf(honest, 2) }]]);
     await checker.check(NEXT, modelOf(honest, ROUNDS));
-    expect(payloadsAmong(watched)).toBe(DEALERS);
+    expect(payloadsAmong(watched, honest)).toBe(DEALERS);
     expect(await codeOf(() => checker.check(3, modelOf(honest, 1)))).toBe('MODEL_UNPROVEN');
     expect(await codeOf(() => checker.check(3, initialHash))).toBe('MODEL_UNPROVEN');
     const forged = copyOf(honest);

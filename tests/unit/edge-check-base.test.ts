@@ -2,7 +2,7 @@
 // cannot be had is asked for again, and nothing is checked twice or taken for checked too early.
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Hex } from '../../protocol/bytes.ts';
-import { encodeModel, initialModel, type Model, modelHash } from '../../protocol/learning/model.ts';
+import { encodeModel, initialModel, type Model } from '../../protocol/learning/model.ts';
 import { nextModel } from '../../protocol/learning/next-model.ts';
 import { decodeState, encodeState } from '../../protocol/learning/strategy-state.ts';
 import type { Task } from '../../protocol/learning/task.ts';
@@ -26,28 +26,26 @@ import { roundsInTurn, roundsWithoutConsent } from '../helpers/audit/synthetic-f
 import {
   changeKey,
   checkerOf,
+  DEALERS,
+  honestRounds,
+  initialHash,
   modelOf,
+  NEXT,
   nudged,
+  payloadsAmong,
   payloadsOf,
   publish,
   published,
   ROUNDS,
-  type Watched,
+  watch,
 } from './check-base-world.ts';
 import { steppedClock } from './coordinator-world.ts';
 import { codeOf, memoryStore } from './secagg-fixtures.ts';
 
-const DEALERS = 4;
-const NEXT = ROUNDS + 1;
-
 let honest: RawEvidence;
 beforeAll(async () => {
-  honest = await roundsWithoutConsent(task, taskText, ROUNDS);
+  honest = await honestRounds();
 }, 60_000);
-
-const watch = (): Watched => ({ asked: [], allowedBytes: [] });
-const payloadsAmong = ({ asked }: Watched): number => asked.filter((hash) => payloadsOf(honest).includes(hash)).length;
-const initialHash = modelHash(encodeModel(initialModel(task, contract)));
 
 const verdict = async (raw: RawEvidence, of: Task, before: number, base: Hex): Promise<string> =>
   codeOf(async () => (await checkerOf(raw, of)).check(before, base));
@@ -212,7 +210,7 @@ describe('what did not come of the sums is refused', () => {
       fields: { round: 1 },
     });
     expect(checker.fault()).toMatch(/round 1: its sum makes the model 0x/);
-    expect(payloadsAmong(watched)).toBe(DEALERS);
+    expect(payloadsAmong(watched, honest)).toBe(DEALERS);
     expect([...store.rows.keys()].filter((key) => key.startsWith('proven-model/'))).toEqual([]);
     // and so in every round from then on
     expect(await codeOf(() => checker.base(NEXT + 5, modelOf(raw, ROUNDS)))).toBe('MODEL_UNPROVEN');
@@ -258,7 +256,7 @@ describe('what cannot be had now is no verdict', () => {
     // and what was there is not checked again
     const watched = watch();
     await (await checkerOf(honest, task, { store, watched })).check(NEXT, modelOf(honest, ROUNDS));
-    expect(payloadsAmong(watched)).toBe(DEALERS);
+    expect(payloadsAmong(watched, honest)).toBe(DEALERS);
   });
 });
 
@@ -276,10 +274,10 @@ describe('the journal', () => {
     const log = { info: (fields: object) => told.push(fields), warn: () => undefined };
     const checker = await checkerOf(honest, task, { watched, store: slow, clock, log: log as never });
     await checker.check(NEXT, modelOf(honest, ROUNDS));
-    expect(payloadsAmong(watched)).toBe(ROUNDS * DEALERS);
+    expect(payloadsAmong(watched, honest)).toBe(ROUNDS * DEALERS);
     expect(told).toMatchObject([{ done: 2, of: 3 }, { rounds: 3 }]);
     await checker.check(NEXT, modelOf(honest, ROUNDS));
-    expect(payloadsAmong(watched)).toBe(ROUNDS * DEALERS);
+    expect(payloadsAmong(watched, honest)).toBe(ROUNDS * DEALERS);
   });
 
   test('started again, only what was published since is checked', async () => {
@@ -287,7 +285,7 @@ describe('the journal', () => {
     await (await checkerOf(honest, task, { store })).check(ROUNDS, modelOf(honest, 2));
     const watched = watch();
     await (await checkerOf(honest, task, { store, watched })).check(NEXT, modelOf(honest, ROUNDS));
-    expect(payloadsAmong(watched)).toBe(DEALERS);
+    expect(payloadsAmong(watched, honest)).toBe(DEALERS);
     expect(store.rows.size).toBe(1);
   });
 
@@ -299,7 +297,7 @@ describe('the journal', () => {
     expect(store.rows.size).toBe(0);
     const watched = watch();
     await (await checkerOf(honest, task, { store, watched })).check(NEXT, modelOf(honest, ROUNDS));
-    expect(payloadsAmong(watched)).toBe(ROUNDS * DEALERS);
+    expect(payloadsAmong(watched, honest)).toBe(ROUNDS * DEALERS);
   });
 
   test('a row is about one round: the same model published again, or another line of the chain, is not proven by it', async () => {
@@ -312,7 +310,7 @@ describe('the journal', () => {
     for (const key of store.rows.keys()) store.rows.set(key, new Uint8Array(3));
     const watched = watch();
     await (await checkerOf(honest, task, { store, watched })).check(NEXT, modelOf(honest, ROUNDS));
-    expect(payloadsAmong(watched)).toBe(ROUNDS * DEALERS);
+    expect(payloadsAmong(watched, honest)).toBe(ROUNDS * DEALERS);
   });
 
   test('a row of another federation, or of a chain that began anew, proves nothing here', async () => {
@@ -329,7 +327,7 @@ describe('the journal', () => {
     const checker = await checkerOf(honest, task, { watched });
     const last = modelOf(honest, ROUNDS);
     await Promise.all([checker.check(NEXT, last), checker.base(NEXT, last)]);
-    expect(payloadsAmong(watched)).toBe(ROUNDS * DEALERS);
+    expect(payloadsAmong(watched, honest)).toBe(ROUNDS * DEALERS);
   });
 });
 
