@@ -222,14 +222,7 @@ export interface Standing {
 /** What is asked of one dealer alone. Zero where there is nothing. */
 export interface DealerAnswer {
   readonly dealer: Hex;
-  readonly anchor: {
-    readonly epoch: number;
-    readonly root: Hex;
-    readonly bucketsRoot: Hex;
-    readonly subjectsRoot: Hex;
-    readonly logHead: Hex;
-    readonly operationCount: number;
-  };
+  readonly anchor: Omit<Fields['Anchored'], 'dealer' | 'call'>;
   /** Its last of each round, from the first one of the line. */
   readonly commits: readonly {
     readonly attempt: number;

@@ -1,5 +1,4 @@
 // Fetching a bundle from a server that breaks off, lies, or would fill the disk.
-import { statSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +12,7 @@ import { MANIFEST_NAME } from '../../protocol/transcript/manifest.ts';
 import {
   answer,
   type BundleServer,
+  type Cut,
   cutAfter,
   type Files,
   type Misbehaviour,
@@ -60,6 +60,8 @@ async function fetchFrom(files: Files, how: Parameters<typeof serveBundle>[1] = 
     QUICK,
   );
 }
+
+const cutOf = (more: number): Cut => ({ more, partial: join(bundle, 'partial', BIG.replace('/', '-')) });
 
 const only =
   (path: string, misbehave: Misbehaviour): Misbehaviour =>
@@ -110,19 +112,13 @@ describe('a whole bundle', () => {
 describe('a download that breaks off', () => {
   test('is continued where it stopped, and no byte comes twice', async () => {
     let cuts = 0;
-    const there: number[] = [];
     const misbehave = only(BIG, (_, request, response) => {
-      // what of the cut answer reached the disk is the connection's business; what is asked for next is not
-      there.push(statSync(join(bundle, 'partial', BIG.replace('/', '-')), { throwIfNoEntry: false })?.size ?? 0);
       if (++cuts > 3) return false;
-      cutAfter(50_000, big, request, response);
+      cutAfter(cutOf(50_000), big, request, response);
       return true;
     });
     await fetchFrom(FILES, { misbehave });
-    const ranges = there.map((bytes) => (bytes > 0 ? `bytes=${bytes}-` : undefined));
-    expect(asked(BIG).map(([, range]) => range)).toEqual(ranges);
-    expect(there).toHaveLength(4);
-    expect(there.at(-1)).toBeGreaterThan(0);
+    expect(asked(BIG).map(([, range]) => range)).toEqual([undefined, 'bytes=50000-', 'bytes=100000-', 'bytes=150000-']);
     expect(await onDisk()).toEqual(HASHES);
   });
 
@@ -130,7 +126,7 @@ describe('a download that breaks off', () => {
     let cut = false;
     const misbehave = only(BIG, (_, request, response) => {
       if (cut) response.writeHead(200).end(big);
-      else cutAfter(50_000, big, request, response);
+      else cutAfter(cutOf(50_000), big, request, response);
       cut = true;
       return true;
     });
@@ -142,7 +138,7 @@ describe('a download that breaks off', () => {
     let cut = false;
     const misbehave = only(BIG, (_, request, response) => {
       if (cut) request.socket.destroy();
-      else cutAfter(70_000, big, request, response);
+      else cutAfter(cutOf(70_000), big, request, response);
       cut = true;
       return true;
     });

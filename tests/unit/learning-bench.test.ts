@@ -22,6 +22,8 @@ test('the standard error of an AUC: exactly that of the rank sum without signal,
     expect(aucError(0.5, m, n)).toBeCloseTo(Math.sqrt((m + n + 1) / (12 * m * n)), 12);
     expect(aucError(1, m, n)).toBe(0);
   }
+  // Hanley and McNeil, Radiology 143 (1982): 109 images, 51 of them abnormal
+  expect(Math.abs(aucError(0.893, 51, 58) - 0.032)).toBeLessThan(0.001); // 0.0325, printed with three digits
   // exponential scores, positives three times as high: AUC 3/4; few positives, so that a swap of the labels would show
   const prng = createPrng(utf8ToBytes('scores'), 'test');
   const labels = Uint8Array.from({ length: 34 }, (_, i) => (i < 4 ? 1 : 0));

@@ -1,4 +1,5 @@
 // A coordinator's bundle over HTTP, honest or not: what it does with one file a test decides.
+import { statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { sha256, toHex } from '../../../protocol/bytes.ts';
@@ -66,12 +67,27 @@ export function answer(bytes: Uint8Array | undefined, request: IncomingMessage, 
 
 const rangeOf = ({ headers }: IncomingMessage): number => Number(/^bytes=(\d+)-$/.exec(headers.range ?? '')?.[1] ?? 0);
 
-/** Sends so many bytes more, and hangs up. */
-export function cutAfter(more: number, bytes: Uint8Array, request: IncomingMessage, response: ServerResponse): void {
+/** What a cut answer is: so many bytes more, all of them written to `partial` by whoever asked before the line goes dead. */
+export interface Cut {
+  readonly more: number;
+  readonly partial: string;
+}
+
+export function cutAfter(
+  { more, partial }: Cut,
+  bytes: Uint8Array,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
   const from = rangeOf(request);
   response.writeHead(from > 0 ? 206 : 200, {
     'content-length': bytes.length - from,
     ...(from > 0 && { 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` }),
   });
-  response.write(bytes.subarray(from, from + more), () => setTimeout(() => request.socket.destroy(), 5));
+  response.write(bytes.subarray(from, from + more));
+  const looking = setInterval(() => {
+    if ((statSync(partial, { throwIfNoEntry: false })?.size ?? 0) < from + more) return;
+    clearInterval(looking);
+    request.socket.destroy();
+  }, 2);
 }
