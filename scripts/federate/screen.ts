@@ -63,11 +63,16 @@ function ranking(report: FederationReport, ink: Ink): string {
   );
 }
 
+/** Which customers sit a round out, or nobody knows why a later one has more records. */
+const WHY_FEWER =
+  'Customers with an accuracy floor sit out rounds that do not meet it: the first too, when no accuracy is attested yet.';
+
 function rounds(report: FederationReport): string {
-  return numbers(
+  const table = numbers(
     ['round', 'dealers', 'records', ...roundFigures(report.roundDetails.at(-1)?.evaluation?.type)],
     report.roundDetails.map((r) => [`${r.round}`, `${r.dealers}`, `${r.records}`, ...roundValues(r)]),
   );
+  return `${table}\n${WHY_FEWER}`;
 }
 
 function roundFigures(type: TaskType = 'binary'): string[] {

@@ -9,8 +9,6 @@ import type { ConsentBook } from '../../edge-node/consent/book.ts';
 import { createForcedWithdrawals } from '../../edge-node/consent/forced.ts';
 import { createWitnesses } from '../../edge-node/witnesses.ts';
 import { type ChainConnection, connectFederation } from '../../engines/chain/connect.ts';
-import { deployFederation } from '../../engines/chain/deploy.ts';
-import { createFederation } from '../../engines/chain/federation.ts';
 import { loadOrCreateIdentity } from '../../engines/keys/identity.ts';
 import { openStore } from '../../engines/store/store.ts';
 import { systemClock } from '../../kit/clock.ts';
@@ -32,7 +30,7 @@ import {
   type TestCustomer,
   TRAINING,
 } from '../unit/consent-world.ts';
-import { addressOf, expectRefusal, openWorld, PARAMETERS, type Party, type World, witnessed } from './world.ts';
+import { deployHeir, expectRefusal, openWorld, type Party, type World, witnessed } from './world.ts';
 
 const log = createLog('dealer', 'silent');
 
@@ -63,7 +61,7 @@ beforeEach(async () => {
   const { book, anchoring } = await startNode(before);
   await book.submitAll([anna.submission(TRAINING), bert.submission(TRAINING)]);
   await anchoring.flush();
-  heir = await deployHeir();
+  heir = await startHeir();
 });
 afterAll(async () => {
   for (const close of closing) await close();
@@ -71,30 +69,21 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** A federation with this dealer in it, and one witness that has seen nothing yet. */
-async function deployHeir(): Promise<Hex> {
-  const { client } = await world.party('operator');
-  const at = await deployFederation(client, world.artifacts, {
-    operator: addressOf('operator'),
-    parameters: { ...PARAMETERS, witnessQuorum: 1 },
-    setup: 'single-operator',
-    predecessor: world.at.federation,
-  });
+/** With this dealer in it, and one witness that has seen nothing yet. */
+async function startHeir(): Promise<Hex> {
   // the chain was set back: the same address again, and yet a witness without memory
   const folder = await mkdtemp(join(directory, 'witness-'));
   const identity = await loadOrCreateIdentity(folder);
-  const federation = createFederation(client, at.federation);
-  await federation.registerDealer(dealer.address);
-  await federation.registerWitness(identity.address);
+  const federation = await deployHeir(world, { dealer: dealer.address, witness: identity.address });
   const store = await openStore(join(folder, 'store'));
   const app = createApp();
-  const chain = await connectFederation(world.chain.rpcUrl, at.federation);
+  const chain = await connectFederation(world.chain.rpcUrl, federation);
   app.use(assembleWitness({ identity, chain, store, relyingParty: RELYING_PARTY }));
   app.use(problemHandler(log));
   const http = await listen(app, 0);
   witnessUrl = http.url;
   closing.push(http.close, store.close);
-  return at.federation;
+  return federation;
 }
 
 interface Node {

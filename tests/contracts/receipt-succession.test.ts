@@ -9,8 +9,6 @@ import { createAnchorProposer } from '../../edge-node/consent/anchor-proposal.ts
 import { createAnchoring } from '../../edge-node/consent/anchoring.ts';
 import { createReceiptDesk, type ReceiptDesk } from '../../edge-node/consent/receipts.ts';
 import { connectFederation } from '../../engines/chain/connect.ts';
-import { deployFederation } from '../../engines/chain/deploy.ts';
-import { createFederation } from '../../engines/chain/federation.ts';
 import { signTypedStruct } from '../../engines/chain/typed-data.ts';
 import { createLog } from '../../kit/log.ts';
 import type { Hex } from '../../protocol/bytes.ts';
@@ -24,7 +22,7 @@ import {
   RELYING_PARTY,
   TRAINING,
 } from '../unit/consent-world.ts';
-import { addressOf, keyOf, openWorld, PARAMETERS, type Party, type World, witnessed } from './world.ts';
+import { addressOf, deployHeir, keyOf, openWorld, type Party, type World, witnessed } from './world.ts';
 
 const log = createLog('dealer', 'silent');
 /** A witness of the new one alone. */
@@ -65,7 +63,7 @@ beforeEach(async () => {
   promiseOf = await book.submit(customer('anna', address).submission(TRAINING));
   ({ state } = await anchoring.flush());
   old = await receiptUnder(world.at.federation, 1);
-  heir = await deployHeir();
+  heir = await deployHeir(world, { dealer: dealer.address, witness: addressOf(NEW_WITNESS) });
 });
 afterAll(async () => {
   await world?.stop();
@@ -77,20 +75,6 @@ async function receiptUnder(federation: Hex, epoch: number): Promise<Receipt> {
   const [receipt] = desk.promise([promiseOf]);
   if (receipt === undefined) throw new Error('no receipt');
   return desk.complete(receipt, { state, epoch });
-}
-
-async function deployHeir(): Promise<Hex> {
-  const { client } = await world.party('operator');
-  const at = await deployFederation(client, world.artifacts, {
-    operator: addressOf('operator'),
-    parameters: { ...PARAMETERS, witnessQuorum: 1 },
-    setup: 'single-operator',
-    predecessor: world.at.federation,
-  });
-  const federation = createFederation(client, at.federation);
-  await federation.registerDealer(dealer.address);
-  await federation.registerWitness(addressOf(NEW_WITNESS));
-  return at.federation;
 }
 
 const succeed = async () => (await world.party('operator')).federation.nameSuccessor(heir);

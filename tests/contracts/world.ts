@@ -86,6 +86,21 @@ export interface World {
 }
 
 /** Deploys, and registers the coordinator, four dealers, three witnesses (quorum two) and two key-holders with a key each. */
+/** A federation that carries the world's on, with this dealer in it and one witness. */
+export async function deployHeir(world: World, { dealer, witness }: Record<'dealer' | 'witness', Hex>): Promise<Hex> {
+  const { client } = await world.party('operator');
+  const at = await deployFederation(client, world.artifacts, {
+    operator: addressOf('operator'),
+    parameters: { ...PARAMETERS, witnessQuorum: 1 },
+    setup: 'single-operator',
+    predecessor: world.at.federation,
+  });
+  const federation = createFederation(client, at.federation);
+  await federation.registerDealer(dealer);
+  await federation.registerWitness(witness);
+  return at.federation;
+}
+
 export async function openWorld(compile = testArtifacts, parameters = PARAMETERS): Promise<World> {
   const dir = await mkdtemp(join(tmpdir(), 'concordat-contracts-'));
   const [artifacts, chain] = await Promise.all([compile(), startEmbeddedChain({ dir })]);
